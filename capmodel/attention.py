@@ -1,0 +1,53 @@
+"""Additive attention: at every word, how much to look at each cell of the grid.
+
+Bahdanau et al. (2015), "Neural Machine Translation by Jointly Learning to Align and Translate";
+over photos, Xu et al. (2015), "Show, Attend and Tell".
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def make_normalizer(name: str) -> nn.Module:
+    """The module that turns scores (..., L) into weights that sum to 1 over the last axis.
+
+    Raises:
+        ValueError: no normalizer has this name.
+    """
+    if name not in NORMALIZERS:
+        raise ValueError(f"There is no attention {name!r}; there is {', '.join(NORMALIZERS)}.")
+    return NORMALIZERS[name]()
+
+
+NORMALIZERS = {"softmax": lambda: nn.Softmax(dim=-1)}
+
+
+class AdditiveAttention(nn.Module):
+    """Looks at a grid with the decoder's state as the question.
+
+        a_t = linear_out(tanh(linear_e(h_e_t) + linear_d(h_d)))
+
+    where h_e_t is the vector of cell t and h_d the decoder's hidden state. The normalizer turns the
+    scores a_t into weights, and the answer is the weighted sum of the grid's vectors.
+
+    Shapes: B photos, K decoders a photo (its captions in training, its beams in decoding), L cells,
+    D channels, H hidden size, A attention size. Keys are computed once a photo, whatever K.
+    """
+
+    def __init__(self, channels: int, hidden: int, size: int, normalizer: nn.Module):
+        super().__init__()
+        self.linear_e = nn.Linear(channels, size)
+        self.linear_d = nn.Linear(hidden, size)
+        self.linear_out = nn.Linear(size, 1)
+        self.normalizer = normalizer
+
+    def project(self, grid: Tensor) -> Tensor:
+        """The part that does not depend on the decoder: grid (B, L, D) -> keys (B, L, A)."""
+        return self.linear_e(grid)
+
+    def forward(self, grid: Tensor, keys: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Grid (B, L, D), keys (B, L, A), hidden (B, K, H) -> context (B, K, D), weights (B, K, L)."""
+        query = self.linear_d(hidden)  # (B, K, A)
+        scores = self.linear_out(torch.tanh(keys[:, None] + query[:, :, None])).squeeze(-1)  # (B, K, L)
+        weights = self.normalizer(scores)
+        return weights @ grid, weights

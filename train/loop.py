@@ -1,0 +1,197 @@
+"""One training loop for every objective; it knows nothing of captions or backbones.
+
+The objective is an `nn.Module` whose ``forward(batch)`` returns a dict of scalars with a ``"loss"``.
+Batches come from a pure function of the step and every step seeds the random generators anew, so a
+killed run that is started again goes on to the very same losses.
+"""
+
+import json
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from safetensors.torch import save_file
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+from tqdm import tqdm
+
+Batch = dict[str, Tensor | int]
+PREFETCH = 4  # batches prepared ahead, in threads
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How long and how fast to train.
+
+    Attributes:
+        steps: optimizer steps in all.
+        warmup: steps over which the learning rate climbs linearly from 0; then it falls along a
+            cosine to 0 (Loshchilov & Hutter 2017).
+        clip: the largest norm of the gradient; None does not clip.
+        ema: decay of the exponential moving average of the weights (Polyak & Juditsky 1992) that
+            is validated and kept; None keeps the weights themselves.
+        save_every: steps between checkpoints.
+        validate_every: steps between validations; there is always one at the end.
+        seed: of everything random.
+    """
+
+    steps: int
+    warmup: int = 100
+    clip: float | None = 1.0
+    ema: float | None = None
+    save_every: int = 100
+    validate_every: int = 500
+    seed: int = 0
+
+
+def learning_rate_factor(step: int, options: FitOptions) -> float:
+    """What the learning rate is multiplied with at a step, 0..1."""
+    if step < options.warmup:
+        return (step + 1) / options.warmup
+    progress = (step - options.warmup) / max(1, options.steps - options.warmup)
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def fit(
+    objective: nn.Module,
+    batch_at: Callable[[int], Batch],
+    optimizer: torch.optim.Optimizer,
+    options: FitOptions,
+    folder: Path,
+    accelerator: Accelerator,
+    validate: Callable[[nn.Module], dict[str, float]] | None = None,
+) -> None:
+    """Trains `objective` in place and resumes from `folder` if a run was cut off there.
+
+    Args:
+        objective: returns its losses; see the module's docstring.
+        batch_at: the batch of a step, for this process. Called from threads.
+        optimizer: over the objective's parameters; its learning rates are the peaks.
+        validate: scores the objective (with averaged weights, if `options.ema`), on the main
+            process. The best ``"score"`` so far is kept as ``best.safetensors``.
+        folder: gets ``checkpoint.pt`` (to resume), ``log.jsonl`` (a line a step) and
+            ``best.safetensors``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+    objective, optimizer = accelerator.prepare(objective, optimizer)
+    plain = accelerator.unwrap_model(objective)
+    average = ModelEmaV3(plain, decay=options.ema, use_warmup=True) if options.ema else None
+    run = _Run(plain, optimizer, average, options, folder, accelerator)
+    start = run.resume()
+    log = _Log(folder / "log.jsonl", start) if accelerator.is_main_process else None
+
+    with ThreadPoolExecutor(2) as pool:
+        ahead = deque(pool.submit(batch_at, step) for step in range(start, min(start + PREFETCH, options.steps)))
+        bar = tqdm(
+            range(start, options.steps), initial=start, total=options.steps, disable=not accelerator.is_main_process
+        )
+        for step in bar:
+            batch = {key: _to(value, accelerator.device) for key, value in ahead.popleft().result().items()}
+            if step + PREFETCH < options.steps:
+                ahead.append(pool.submit(batch_at, step + PREFETCH))
+            set_seed(options.seed + step, device_specific=True)
+            objective.train()
+            factor = learning_rate_factor(step, options)
+            for group in optimizer.param_groups:
+                group["lr"] = factor * group["initial_lr"]
+            losses = objective(batch)
+            accelerator.backward(losses["loss"])
+            if options.clip:
+                accelerator.clip_grad_norm_(objective.parameters(), options.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            if average:
+                average.update(plain, step=step)
+            losses = {key: accelerator.reduce(value.detach(), "mean").item() for key, value in losses.items()}
+            if log:
+                log.write({"step": step, "lr": factor, **losses})
+                bar.set_postfix({key: f"{value:.3f}" for key, value in losses.items()}, refresh=False)
+            done = step + 1 == options.steps
+            if validate and (done or (step + 1) % options.validate_every == 0):
+                if accelerator.is_main_process:
+                    scores = validate(average.module if average else plain)
+                    log.write({"step": step, **scores})
+                    tqdm.write(f"step {step + 1}: " + ", ".join(f"{key} {value:.4g}" for key, value in scores.items()))
+                    run.keep_if_best(scores["score"])
+                accelerator.wait_for_everyone()
+            if done or (step + 1) % options.save_every == 0:
+                run.save(step + 1)
+
+
+class _Run:
+    """What must survive a kill, and where it is kept."""
+
+    def __init__(self, module, optimizer, average, options, folder, accelerator):
+        self.module, self.optimizer, self.average = module, optimizer, average
+        self.options, self.accelerator = options, accelerator
+        self.checkpoint, self.best_weights = folder / "checkpoint.pt", folder / "best.safetensors"
+        self.best = -math.inf
+
+    def save(self, step: int) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        state = {
+            "step": step,
+            "options": self.options.__dict__,
+            "best": self.best,
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+        }
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, self.checkpoint)  # a kill while writing leaves the old checkpoint whole
+
+    def resume(self) -> int:
+        if not self.checkpoint.exists():
+            return 0
+        state = torch.load(self.checkpoint, map_location=self.accelerator.device, weights_only=True)
+        if state["options"] != self.options.__dict__:
+            raise ValueError(
+                f"{self.checkpoint} is of a run with other options ({state['options']}); "
+                "give the same ones to go on with it, or another folder to start anew."
+            )
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        self.best = state["best"]
+        return state["step"]
+
+    def keep_if_best(self, score: float) -> None:
+        if score <= self.best:
+            return
+        self.best = score
+        module = self.average.module if self.average else self.module
+        # Tied weights appear once in parameters() but twice in a state dict; safetensors takes no shared memory.
+        save_file({key: value.clone().contiguous() for key, value in module.state_dict().items()}, self.best_weights)
+
+
+class _Log:
+    """Appends JSON lines; lines of steps that will be run again are dropped first."""
+
+    def __init__(self, path: Path, start: int):
+        kept = []
+        if start and path.exists():
+            kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] < start]
+        path.write_text("".join(line + "\n" for line in kept))
+        self.path = path
+        self.began = time.time()
+
+    def write(self, values: dict[str, float]) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps({**values, "seconds": round(time.time() - self.began, 2)}) + "\n")
+
+
+def _to(value: Tensor | int, device: torch.device) -> Tensor | int:
+    return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
