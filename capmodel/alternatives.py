@@ -5,12 +5,14 @@ only begin one ("sk"). These are completed here, for all words of all captions a
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
+from torch import Tensor
 
-from .decoder import Decoder, Memory, State
+from .decoder import Decoder, Memory
 from .decoding import Hypothesis
 from .tokenizer import END, PAD, START, UNKNOWN, Tokenizer
 
@@ -18,6 +20,18 @@ END_WORD = "."  # how the end of the caption is shown among the alternatives
 MAX_PIECES = 8  # of one word
 
 Alternatives = list[tuple[str, float]]
+
+
+class _Beginning(NamedTuple):
+    """The first token of a word that might stand at a place, and the decoder's state before it."""
+
+    photo: int
+    caption: int
+    word: int
+    token: int
+    logprob: float
+    hidden: Tensor  # (H,)
+    cell: Tensor  # (H,)
 
 
 @torch.inference_mode()
@@ -40,65 +54,72 @@ def word_alternatives(
         first. `END_WORD` stands for the end of the caption.
     """
     spans = [[tokenizer.word_spans(hypothesis.tokens) for hypothesis in captions] for captions in found]
-    # Every beginning of a word is a row: (caption, word) is its place, its photo the batch axis.
-    places, tokens, logprobs, states = [], [], [], []
-    for captions, caption_spans in zip(found, spans, strict=True):
-        rows = [
-            ((caption, word), token, logprob, hypothesis.states.hidden[start], hypothesis.states.cell[start])
-            for caption, hypothesis in enumerate(captions)
-            for word, (_, start, _) in enumerate(caption_spans[caption])
-            for token, logprob in zip(*(values[start].tolist() for values in hypothesis.rivals), strict=True)
-            if token not in (PAD, UNKNOWN, START) and tokenizer.begins_word(token)
+    beginnings = [
+        _Beginning(photo, caption, word, *first, hypothesis.states.hidden[start], hypothesis.states.cell[start])
+        for photo, captions in enumerate(found)
+        for caption, hypothesis in enumerate(captions)
+        for word, (_, start, _) in enumerate(spans[photo][caption])
+        for first in _first_tokens(tokenizer, hypothesis, start, count + 1)
+    ]
+    others = defaultdict(list)
+    for at, (tokens, logprob) in zip(beginnings, _complete(decoder, tokenizer, memory, beginnings), strict=True):
+        text = END_WORD if tokens == [END] else tokenizer.decode(tokens)
+        if text != spans[at.photo][at.caption][at.word][0]:
+            others[at.photo, at.caption, at.word].append((text, logprob.exp().item()))
+    return [
+        [
+            [sorted(others[photo, caption, word], key=_by_probability)[:count] for word in range(len(words))]
+            for caption, words in enumerate(captions)
         ]
-        place, token, logprob, hidden, cell = zip(*rows, strict=True)
-        places.append(place)
-        tokens.append(torch.tensor(token))
-        logprobs.append(torch.tensor(logprob))
-        states.append((torch.stack(hidden), torch.stack(cell)))
-    hidden, cell = (pad_sequence(values, batch_first=True) for values in zip(*states, strict=True))
-    tokens = pad_sequence(tokens, batch_first=True, padding_value=END).to(hidden.device)  # (B, rows)
-    logprobs = pad_sequence(logprobs, batch_first=True)
-    words = _complete(decoder, tokenizer, memory, State(hidden, cell), tokens, logprobs)
+        for photo, captions in enumerate(spans)
+    ]
 
-    results = []
-    for photo, caption_spans in enumerate(spans):
-        by_place = defaultdict(list)
-        for row, place in enumerate(places[photo]):  # the padding has no place
-            pieces = words[photo][row]
-            text = END_WORD if pieces == [END] else tokenizer.decode(pieces)
-            if text != caption_spans[place[0]][place[1]][0]:
-                by_place[place].append((text, logprobs[photo, row].exp().item()))
-        results.append(
-            [
-                [sorted(by_place[caption, word], key=lambda pair: -pair[1])[:count] for word in range(len(spans_))]
-                for caption, spans_ in enumerate(caption_spans)
-            ]
-        )
-    return results
+
+def _by_probability(alternative: tuple[str, float]) -> float:
+    return -alternative[1]
+
+
+def _first_tokens(tokenizer: Tokenizer, hypothesis: Hypothesis, step: int, count: int) -> Iterator[tuple[int, float]]:
+    """The `count` most probable tokens at a step that begin a word, with their log-probabilities."""
+    pairs = zip(*(values[step].tolist() for values in hypothesis.rivals), strict=True)
+    usable = (pair for pair in pairs if pair[0] not in (PAD, UNKNOWN, START) and tokenizer.begins_word(pair[0]))
+    return islice(usable, count)
 
 
 def _complete(
-    decoder: Decoder,
-    tokenizer: Tokenizer,
-    memory: Memory,
-    state: State,
-    tokens: torch.Tensor,
-    logprobs: torch.Tensor,
-) -> list[list[list[int]]]:
-    """Writes on after the tokens (B, rows) as long as the most probable token continues the word.
+    decoder: Decoder, tokenizer: Tokenizer, memory: Memory, beginnings: Sequence[_Beginning]
+) -> list[tuple[list[int], Tensor]]:
+    """Writes on after each beginning as long as the most probable token continues the word.
 
-    Returns the tokens of each word; adds the log-probabilities of the added ones to `logprobs`.
+    Returns the tokens of each word and its log-probability.
     """
-    words = [[[token] for token in row] for row in tokens.tolist()]
-    going = tokens != END
-    continues = torch.tensor(tokenizer.continues, device=tokens.device)
+    if not beginnings:
+        return []
+    # The decoder takes equally many rows of each photo; rows that stay empty hold the end.
+    columns, width = [], defaultdict(int)
+    for beginning in beginnings:
+        columns.append(width[beginning.photo])
+        width[beginning.photo] += 1
+    rows = ([beginning.photo for beginning in beginnings], columns)
+    state = decoder.start(memory, max(width.values()))
+    state.hidden[rows] = torch.stack([beginning.hidden for beginning in beginnings])
+    state.cell[rows] = torch.stack([beginning.cell for beginning in beginnings])
+    first = torch.tensor([beginning.token for beginning in beginnings], device=memory.grid.device)
+    tokens = torch.full(state.hidden.shape[:2], END, device=memory.grid.device)
+    tokens[rows] = first
+
+    continues = torch.tensor(tokenizer.continues, device=first.device)
+    words = [[token] for token in first.tolist()]
+    logprobs = torch.tensor([beginning.logprob for beginning in beginnings], device=first.device)
+    going = first != END
     for _ in range(MAX_PIECES - 1):
         if not going.any():
             break
         logits, state, _ = decoder.step(tokens, state, memory)
         best, tokens = logits.float().log_softmax(-1).max(-1)
-        going &= continues[tokens]
-        for photo, row in going.nonzero().tolist():
-            words[photo][row].append(tokens[photo, row].item())
-            logprobs[photo, row] += best[photo, row].item()
-    return words
+        chosen = tokens[rows]
+        going &= continues[chosen]
+        logprobs += best[rows] * going
+        for row in going.nonzero().flatten().tolist():
+            words[row].append(chosen[row].item())
+    return list(zip(words, logprobs, strict=True))

@@ -1,13 +1,15 @@
 """The photo becomes a grid: a timm ResNet or DenseNet without its pooling and classifier."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
+import timm
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from . import compat  # noqa: F401  (before timm: see there)
-
-import timm  # noqa: E402  isort: skip
 
 FAMILIES = ("resnet", "densenet")
 
@@ -67,6 +69,22 @@ class GridEncoder(nn.Module):
         """RGB pixels (B, 3, S, S) in 0..255 -> grid (B, L, D), cells row by row from the top left."""
         maps = self.network.forward_features(self.normalize(pixels))  # (B, D, side, side)
         return maps.flatten(2).transpose(1, 2)
+
+    def save(self, folder: Path) -> None:
+        """Writes ``backbone.json`` and ``backbone.safetensors``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = {"name": self.name, "image_size": self.image_size}
+        (folder / "backbone.json").write_text(json.dumps(settings) + "\n")
+        weights = {name: value.contiguous() for name, value in self.state_dict().items()}
+        save_file(weights, folder / "backbone.safetensors")
+
+    @classmethod
+    def load(cls, folder: Path) -> "GridEncoder":
+        """Reads what `save` wrote."""
+        settings = json.loads((folder / "backbone.json").read_text())
+        encoder = cls(settings["name"], image_size=settings["image_size"])
+        encoder.load_state_dict(load_file(folder / "backbone.safetensors"))
+        return encoder
 
     def stages(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """The last feature map (B, D, side, side) and those at strides 4, 8, 16 and 32, in this order."""

@@ -1,7 +1,9 @@
 """Photos in, captions out, each word with the map of where the model looked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,12 @@ from torch import Tensor
 from .alternatives import Alternatives, word_alternatives
 from .decoding import DecodeOptions, Hypothesis, beam_search
 from .model import TOKENIZER, CaptionModel
-from .photos import PhotoSource, load_photo, squash
+from .photos import PhotoError, PhotoSource, load_photo, squash
 from .tokenizer import Tokenizer
 
 BUNDLED = Path(__file__).parent.parent / "assets" / "models"
+BATCH_SIZE = 16  # photos a forward pass
+LOADERS = 2  # threads that read photos
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +47,19 @@ class Caption:
     text: str
     words: list[Word]
     score: float
+
+    def as_dict(self) -> dict:
+        """The caption as plain values for JSON: ``caption``, and ``words`` with ``attention`` (rows of floats)."""
+        words = [
+            {
+                "word": word.text,
+                "probability": round(word.probability, 4),
+                "attention": word.weights.round(6).tolist(),
+                "alternatives": [[text, round(probability, 4)] for text, probability in word.alternatives],
+            }
+            for word in self.words
+        ]
+        return {"caption": self.text, "words": words}
 
 
 class Captioner:
@@ -81,14 +98,42 @@ class Captioner:
         """Captions photos, the best caption of each.
 
         Args:
-            photos: whatever `load_photo` takes.
+            photos: whatever `load_photo` takes, any number.
             options: how to search; `overrides` replace single values, such as ``beam=1``.
 
         Raises:
             PhotoError: a photo cannot be used.
         """
-        options = replace(options or DecodeOptions(), **overrides)
-        return [found[0] for found in self.describe(self.encode([self.prepare(photo) for photo in photos]), options)]
+        captions = []
+        for result in self.stream(photos, replace(options or DecodeOptions(), **overrides)):
+            if isinstance(result, PhotoError):
+                raise result
+            captions.append(result)
+        return captions
+
+    def stream(
+        self,
+        photos: Iterable[PhotoSource],
+        options: DecodeOptions = DecodeOptions(),
+        batch_size: int = BATCH_SIZE,
+    ) -> Iterator[Caption | PhotoError]:
+        """The best caption of each photo, in order, as batches are finished; a `PhotoError` for one that is bad.
+
+        The next batch is loaded while one is captioned, and no more than that is held in memory.
+        """
+        with ThreadPoolExecutor(LOADERS) as pool:
+            ahead = pool.map(self._try_prepare, islice(photos := iter(photos), batch_size))
+            while squares := list(ahead):
+                ahead = pool.map(self._try_prepare, islice(photos, batch_size))
+                good = [square for square in squares if not isinstance(square, PhotoError)]
+                found = iter(self.describe(self.encode(good), options))
+                yield from (square if isinstance(square, PhotoError) else next(found)[0] for square in squares)
+
+    def _try_prepare(self, photo: PhotoSource) -> np.ndarray | PhotoError:
+        try:
+            return self.prepare(photo)
+        except PhotoError as error:
+            return error
 
     def prepare(self, photo: PhotoSource) -> np.ndarray:
         """The photo as the model sees it: RGB uint8 (S, S, 3), squashed to a square."""
@@ -98,11 +143,10 @@ class Captioner:
     @torch.inference_mode()
     def encode(self, squares: Sequence[np.ndarray]) -> Tensor:
         """Squares from `prepare` -> grid (B, L, D), which serves any number of `describe`."""
-        size = self.model.config.image_size
         if not squares:
             return torch.empty(0, self.model.encoder.grid_size**2, self.model.encoder.channels)
-        pixels = torch.from_numpy(np.stack(squares)).view(-1, size, size, 3).permute(0, 3, 1, 2)
-        return self.model.encoder(pixels)  # already channels_last, as the network's weights are
+        pixels = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)  # in memory channels_last, as the weights
+        return self.model.encoder(pixels.to(self.model.encoder.mean.device))
 
     @torch.inference_mode()
     def describe(

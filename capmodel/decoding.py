@@ -23,7 +23,7 @@ class DecodeOptions:
             0 does not normalise and favours short captions (Wu et al. 2016, section 7).
         max_tokens: the longest caption, in tokens without start and end.
         no_repeated_trigram: never write the same three tokens twice (Paulus et al. 2018).
-        alternatives: other tokens reported at each step.
+        alternatives: other words reported for each word, at most.
 
     Raises:
         ValueError: a value out of range.
@@ -35,6 +35,11 @@ class DecodeOptions:
     max_tokens: int = 30
     no_repeated_trigram: bool = True
     alternatives: int = 5
+
+    @property
+    def rivals(self) -> int:
+        """R, the tokens noted at each step: some of them do not begin a word, so more than are reported."""
+        return 2 * self.alternatives + 1
 
     def __post_init__(self):
         if not 1 <= self.beam <= 100:
@@ -129,7 +134,7 @@ def beam_search(
         logits, state, weights = decoder.step(tokens, state, memory)
         logprobs = logits.float().log_softmax(-1)  # (B, K, V)
         vocabulary = logprobs.shape[-1]
-        rivals = logprobs.topk(min(options.alternatives + 1, vocabulary))
+        rivals = logprobs.topk(min(options.rivals, vocabulary))
         allowed = logprobs.masked_fill(_forbidden(logprobs, history, prefixes, options), -torch.inf)
         # Twice the beam: were all the best ones ends, a full beam would still go on.
         best, flat = (totals[..., None] + allowed).flatten(1).topk(min(2 * beam, beam * vocabulary))
@@ -149,9 +154,7 @@ def beam_search(
     return [[_trace(steps, photo, end) for end in found] for photo, found in enumerate(best_ends)]
 
 
-def _forbidden(
-    logprobs: Tensor, history: Tensor, prefixes: Sequence[Sequence[int]], options: DecodeOptions
-) -> Tensor:
+def _forbidden(logprobs: Tensor, history: Tensor, prefixes: Sequence[Sequence[int]], options: DecodeOptions) -> Tensor:
     """Which tokens may not come next: bool (B, K, V), for history (B, K, 1 + tokens so far)."""
     forbidden = torch.zeros_like(logprobs, dtype=torch.bool)
     forbidden[..., [PAD, UNKNOWN, START]] = True

@@ -9,7 +9,23 @@ from PIL import Image, ImageCms, ImageOps
 
 MAX_PIXELS = 100_000_000
 PHOTO_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .heic .heif .avif .ppm .pgm .jp2".split()
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".heif",
+        ".avif",
+        ".ppm",
+        ".pgm",
+        ".jp2",
+    ]
 )
 
 PhotoSource = str | os.PathLike | bytes | Image.Image | np.ndarray

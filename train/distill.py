@@ -15,12 +15,10 @@ With a network there is a shorter way, timm's own ImageNet weights:
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -73,7 +71,10 @@ class Distillation(nn.Module):
             for project, ours, theirs in zip(self.projections, features, target_features, strict=True)
         ]
         answer = F.kl_div(
-            logits.float().log_softmax(-1), target_logits.float().log_softmax(-1), log_target=True, reduction="batchmean"
+            logits.float().log_softmax(-1),
+            target_logits.float().log_softmax(-1),
+            log_target=True,
+            reduction="batchmean",
         )
         return {"loss": sum(stages) + answer, "answer": answer, "features": stages[-1]}
 
@@ -106,21 +107,6 @@ def make_optimizer(task: Distillation, learning_rate: float) -> torch.optim.Opti
     return timm.optim.Muon(groups, lr=learning_rate, weight_decay=0.02, momentum=0.95, nesterov=True)
 
 
-def save_backbone(folder: Path, encoder: GridEncoder) -> None:
-    """Writes ``backbone.json`` and ``backbone.safetensors``, which `load_backbone` reads."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "backbone.json").write_text(json.dumps({"name": encoder.name, "image_size": encoder.image_size}) + "\n")
-    save_file({key: value.contiguous() for key, value in encoder.state_dict().items()}, folder / "backbone.safetensors")
-
-
-def load_backbone(folder: Path) -> GridEncoder:
-    """The encoder that `save_backbone` wrote."""
-    settings = json.loads((folder / "backbone.json").read_text())
-    encoder = GridEncoder(settings["name"], image_size=settings["image_size"])
-    encoder.load_state_dict(load_file(folder / "backbone.safetensors"))
-    return encoder
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, nargs="+", help="folders of photos")
@@ -140,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     if options.pretrained:
-        save_backbone(options.out, GridEncoder(options.backbone, pretrained=True))
+        GridEncoder(options.backbone, pretrained=True).save(options.out)
         return
 
     accelerator = Accelerator(mixed_precision=options.precision)
@@ -150,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
     photos = [path for path in found if not any(path.name in names for names in held_out)]
     judged = [path for path in found if held_out and path.name in held_out[0]][:500]
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
-    student = load_backbone(options.init) if options.init else GridEncoder(options.backbone)
+    student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)
     task = Distillation(student, load_teacher()).to(memory_format=torch.channels_last)
 
     world = options.batch_size * accelerator.num_processes
@@ -161,7 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
         return {"pixels": crop_batch(photos, range(first, first + options.batch_size), size, options.seed)}
 
     def validate(task: Distillation) -> dict[str, float]:
-        save_backbone(options.out, task.student)
+        task.student.save(options.out)
         task.eval()
         agreed = []
         for first in range(0, len(judged), options.batch_size):
@@ -181,7 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
         validate,
     )
     if accelerator.is_main_process:
-        save_backbone(options.out, task.student)
+        task.student.save(options.out)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,4 +69,4 @@ def _compute(
                 grids[first : first + len(squares)] = encoder(pixels).half().cpu().numpy()
             bar.update(len(squares))
     grids.flush()
-    os.replace(partial, path)  # an array that is there is whole
+    partial.replace(path)  # an array that is there is whole

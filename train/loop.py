@@ -7,7 +7,6 @@ killed run that is started again goes on to the very same losses.
 
 import json
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -150,7 +149,7 @@ class _Run:
         }
         partial = self.checkpoint.with_suffix(".partial")
         torch.save(state, partial)
-        os.replace(partial, self.checkpoint)  # a kill while writing leaves the old checkpoint whole
+        partial.replace(self.checkpoint)  # a kill while writing leaves the old checkpoint whole
 
     def resume(self) -> int:
         if not self.checkpoint.exists():

@@ -1,0 +1,83 @@
+"""Captions photos from the command line: python -m capmodel PHOTO_OR_FOLDER..."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit status: 0, or 1 if a photo could not be captioned."""
+    parser = argparse.ArgumentParser(
+        prog="python -m capmodel", description="Captions photos and shows where the model looked."
+    )
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
+    parser.add_argument("--beam", type=int, default=5, help="captions kept during the search; 1 is greedy (default 5)")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object a photo, with probabilities and maps"
+    )
+    parser.add_argument("--figure", type=Path, metavar="OUT.png", help="draw one panel a word")
+    parser.add_argument("--gif", type=Path, metavar="OUT.gif", help="animate the attention, word by word")
+    parser.add_argument("--model", default="softmax", metavar="NAME_OR_FOLDER_OR_HUB_ID", help="default: softmax")
+    options = parser.parse_args(arguments)
+
+    # Below the parser: --help and a mistyped option need no torch.
+    from tqdm import tqdm
+
+    from .captioner import Captioner
+    from .decoding import DecodeOptions
+    from .photos import PhotoError
+
+    try:
+        decode = DecodeOptions(beam=options.beam)
+        captioner = Captioner.from_pretrained(options.model)
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    paths = list(_expand(options.photos))
+    if not paths:
+        parser.error("there are no photos in " + ", ".join(map(str, options.photos)))
+    failed = False
+    bar = tqdm(total=len(paths), unit="photo", disable=len(paths) < 2 or not sys.stderr.isatty())
+    for number, (path, result) in enumerate(zip(paths, captioner.stream(paths, decode), strict=True), 1):
+        bar.update()
+        if isinstance(result, PhotoError):
+            failed = True
+            if options.json:
+                print(json.dumps({"photo": str(path), "error": str(result)}), flush=True)
+            else:
+                print(f"{path}: {result}", file=sys.stderr)
+            continue
+        if options.json:
+            print(json.dumps({"photo": str(path), **result.as_dict()}), flush=True)
+        else:
+            print(result.text if len(paths) == 1 else f"{path}: {result.text}", flush=True)
+        if options.figure or options.gif:
+            from .photos import load_photo
+            from .render import save_figure, save_gif
+
+            photo = load_photo(path, at_least=800)
+            for target, save in ((options.figure, save_figure), (options.gif, save_gif)):
+                if target:
+                    save(photo, result, _numbered(target, number, path) if len(paths) > 1 else target)
+    bar.close()
+    return int(failed)
+
+
+def _expand(paths: list[Path]) -> Iterator[Path]:
+    from .photos import list_photos
+
+    for path in paths:
+        if path.is_dir():
+            yield from list_photos(path)
+        else:
+            yield path
+
+
+def _numbered(target: Path, number: int, photo: Path) -> Path:
+    """Of several photos, each has its own file: out.png -> out-3-dog.png."""
+    return target.with_name(f"{target.stem}-{number}-{photo.stem}{target.suffix}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Draws where the model looked: a veil over the photo that lifts where attention lies.
+
+All maps of a caption share one scale, in "x uniform": at 1x a cell gets as much attention as if the
+model looked everywhere alike. So a flat map looks flat.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .captioner import Caption
+
+VEIL = np.array([8, 10, 24], np.float32)  # dark blue
+OPACITY = 0.82  # of the veil where there is no attention
+FADE_FRAMES, FADE_MS, HOLD_MS = 5, 60, 750
+
+
+def times_uniform(weights: np.ndarray) -> np.ndarray:
+    """Weights that sum to 1 over their last two axes -> how many times more than uniform they are."""
+    return weights * (weights.shape[-1] * weights.shape[-2])
+
+
+def scale_top(caption: Caption) -> float:
+    """The top of a caption's scale, in x uniform: the strongest cell of any word, but at least 2."""
+    return max([2.0, *(float(times_uniform(word.weights).max()) for word in caption.words)])
+
+
+def smooth_map(weights: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A map (side, side) in x uniform, drawn out to (height, width) with cubic interpolation."""
+    drawn = cv2.resize(times_uniform(weights).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return drawn.clip(0)  # cubic interpolation can undershoot
+
+
+def veil(photo: np.ndarray, heat: np.ndarray, top: float) -> np.ndarray:
+    """Lays the veil over a photo.
+
+    Args:
+        photo: RGB uint8 (height, width, 3).
+        heat: in x uniform, (height, width).
+        top: the heat at which the photo shows unveiled.
+
+    Returns:
+        RGB uint8 (height, width, 3).
+    """
+    opacity = OPACITY * (1 - (heat / top).clip(0, 1))[..., None]
+    return (photo * (1 - opacity) + VEIL * opacity).round().astype(np.uint8)
+
+
+def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
+    """Saves a sheet: the photo, then one panel a word with its map, probability and peak.
+
+    Args:
+        photo: RGB uint8 (height, width, 3).
+        path: its suffix chooses the format (png, pdf, svg, ...).
+    """
+    from matplotlib.figure import Figure  # imported where it is needed: it is slow to load
+
+    photo = _fit(photo, 480)
+    height, width = photo.shape[:2]
+    top = scale_top(caption)
+    columns = min(6 if width <= 1.5 * height else 4, len(caption.words) + 1)
+    rows = -(-(len(caption.words) + 1) // columns)
+    panel_width = 2.4
+    figure = Figure(
+        figsize=(columns * panel_width, rows * (panel_width * height / width + 0.45) + 0.7), layout="constrained"
+    )
+    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axis in axes:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    axes[0].imshow(photo)
+    axes[0].set_title("the photo", fontsize=11, color="0.4")
+    for axis, word in zip(axes[1:], caption.words, strict=False):
+        axis.imshow(veil(photo, smooth_map(word.weights, height, width), top))
+        peak = times_uniform(word.weights).max()
+        axis.set_title(word.text, fontsize=12, weight="bold")
+        axis.set_xlabel(f"{word.probability:.0%} · {peak:.1f}x", fontsize=9)
+    figure.suptitle(caption.text, fontsize=14)
+    figure.supxlabel(
+        f"Percent: probability of the word.  Number: attention on the strongest cell, in times uniform.  "
+        f"Unveiled = {top:.1f}x, the strongest in this caption.",
+        fontsize=9,
+        color="0.4",
+    )
+    figure.savefig(path, dpi=150)
+
+
+def save_gif(photo: np.ndarray, caption: Caption, path: Path) -> None:
+    """Saves an animation: the attention fades from word to word over the photo, the caption below it.
+
+    Args:
+        photo: RGB uint8 (height, width, 3).
+    """
+    photo = _fit(photo, 480)
+    height, width = photo.shape[:2]
+    top = scale_top(caption)
+    maps = [smooth_map(word.weights, height, width) for word in caption.words]
+    frames, durations = [], []
+    before = np.full((height, width), 1.0, np.float32)
+    for index, heat in enumerate(maps):
+        for step in range(1, FADE_FRAMES + 1):
+            share = step / FADE_FRAMES
+            frames.append(_with_text(veil(photo, before + (heat - before) * share, top), caption, index))
+            durations.append(HOLD_MS if step == FADE_FRAMES else FADE_MS)
+        before = heat
+    frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+
+
+def _fit(photo: np.ndarray, longest: int) -> np.ndarray:
+    """Shrinks a photo so that its longer side is at most `longest` pixels."""
+    image = Image.fromarray(photo)
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+def _with_text(picture: np.ndarray, caption: Caption, current: int) -> Image.Image:
+    """Writes the caption below a picture, the current word in yellow."""
+    height, width = picture.shape[:2]
+    size = 20
+    font = ImageFont.load_default(size)
+    space = font.getlength(" ")
+    places, x, y = [], 12.0, 10.0
+    for word in caption.words:
+        length = font.getlength(word.text)
+        if x > 12 and x + length > width - 12:
+            x, y = 12.0, y + 1.4 * size
+        places.append((x, y))
+        x += length + space
+    image = Image.new("RGB", (width, round(height + y + 1.4 * size + 10)), (18, 18, 24))
+    image.paste(Image.fromarray(picture))
+    draw = ImageDraw.Draw(image)
+    for index, (word, (x, y)) in enumerate(zip(caption.words, places, strict=True)):
+        draw.text((x, height + y), word.text, font=font, fill=(255, 214, 90) if index == current else (200, 200, 205))
+    return image

@@ -1,0 +1,44 @@
+"""What several test files share: a tiny random model and its tokenizer."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from capmodel.captioner import Captioner
+from capmodel.model import TOKENIZER, CaptionModel, ModelConfig
+from capmodel.tokenizer import Tokenizer
+from train.tokenizer import train_tokenizer
+
+PHOTOS = Path(__file__).parent.parent / "assets" / "photos"
+
+CAPTIONS = [
+    "A brown dog runs through the tall grass .",
+    "Two people ride bicycles down a street .",
+    "A skateboarder jumps over a set of stairs .",
+    "A girl in a red dress stands near the water .",
+    "Three men climb a snowy mountain .",
+    "A boy kicks a soccer ball on the field .",
+    "A black-and-white dog catches a frisbee .",
+    "The woman 's hat is blue .",
+]
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    return train_tokenizer(CAPTIONS, tmp_path_factory.mktemp("tokenizer") / TOKENIZER, 120)
+
+
+@pytest.fixture
+def tiny_model(tokenizer: Tokenizer) -> CaptionModel:
+    """Random weights over timm's smallest ResNet. Its own seed, so that no test depends on another."""
+    torch.manual_seed(0)
+    config = ModelConfig(
+        backbone="test_resnet", image_size=64, vocabulary=len(tokenizer), hidden=16, attention=8, dropout=0.0
+    )
+    return CaptionModel(config).eval()
+
+
+@pytest.fixture
+def tiny_captioner(tiny_model: CaptionModel, tokenizer: Tokenizer) -> Captioner:
+    return Captioner(tiny_model, tokenizer)

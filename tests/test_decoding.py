@@ -1,0 +1,134 @@
+"""Beam search against greedy decoding and against looking at every possible caption."""
+
+from itertools import product
+
+import pytest
+import torch
+
+from capmodel.decoder import Decoder
+from capmodel.decoding import DecodeOptions, beam_search
+from capmodel.tokenizer import END, START
+
+VOCABULARY = 8  # four special tokens and four words
+
+
+@pytest.fixture
+def decoder():
+    torch.manual_seed(1)
+    decoder = Decoder(channels=6, vocabulary=VOCABULARY, hidden=16, attention=5, dropout=0.0).eval()
+    with torch.no_grad():  # sharper than at the start of training, so that choices differ
+        decoder.embedding.weight.mul_(6)
+        decoder.output_bias[END] = 1
+    return decoder
+
+
+@pytest.fixture
+def grid():
+    torch.manual_seed(2)
+    return torch.randn(5, 9, 6)
+
+
+def logprobs_of(decoder, grid, tokens):
+    logits, weights = decoder(grid[None], torch.tensor([[[START, *tokens]]]))
+    chosen = torch.tensor([*tokens, END])
+    return logits[0, 0].log_softmax(-1)[range(len(chosen)), chosen], weights[0, 0]
+
+
+def all_captions(longest):
+    return (tokens for length in range(1, longest + 1) for tokens in product(range(4, VOCABULARY), repeat=length))
+
+
+def test_beam_of_one_is_greedy(decoder, grid):
+    options = DecodeOptions(beam=1, max_tokens=6, no_repeated_trigram=False)
+    for photo, found in enumerate(beam_search(decoder, grid, options)):
+        tokens = []
+        while len(tokens) < 6:
+            logits, _ = decoder(grid[None, photo], torch.tensor([[[START, *tokens]]]))
+            logits = logits[0, 0, -1]
+            logits[:END] = -torch.inf
+            if not tokens:
+                logits[END] = -torch.inf
+            best = logits.argmax().item()
+            if best == END:
+                break
+            tokens.append(best)
+        assert found[0].tokens == tokens
+
+
+@torch.no_grad()
+def test_a_wide_beam_finds_the_best_of_all_captions(decoder, grid):
+    options = DecodeOptions(beam=100, candidates=5, max_tokens=3, no_repeated_trigram=False, length_penalty=0.7)
+    for photo, found in enumerate(beam_search(decoder, grid, options)):
+        scores = {
+            tokens: (logprobs_of(decoder, grid[photo], tokens)[0].sum() / (len(tokens) + 1) ** 0.7).item()
+            for tokens in all_captions(3)
+        }
+        best = sorted(scores, key=scores.get, reverse=True)[:5]
+        assert [tuple(hypothesis.tokens) for hypothesis in found] == best
+        assert [hypothesis.score for hypothesis in found] == pytest.approx(
+            [scores[tokens] for tokens in best], abs=1e-5
+        )
+
+
+@torch.no_grad()
+def test_every_candidate_carries_its_own_probabilities_maps_and_states(decoder, grid):
+    options = DecodeOptions(beam=4, candidates=4, max_tokens=6)
+    for photo, found in enumerate(beam_search(decoder, grid, options)):
+        assert len({tuple(hypothesis.tokens) for hypothesis in found}) == 4
+        for hypothesis in found:
+            logprobs, weights = logprobs_of(decoder, grid[photo], hypothesis.tokens)
+            torch.testing.assert_close(hypothesis.logprobs, logprobs, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(hypothesis.weights, weights[:-1], atol=1e-5, rtol=1e-5)
+            ids, values = hypothesis.rivals
+            assert (values.diff(dim=-1) <= 0).all()
+            restored = torch.nn.functional.linear(
+                hypothesis.states.hidden, decoder.embedding.weight, decoder.output_bias
+            ).log_softmax(-1)
+            torch.testing.assert_close(restored.gather(-1, ids), values, atol=1e-5, rtol=1e-5)
+
+
+def test_photos_do_not_touch_each_other(decoder, grid):
+    options = DecodeOptions(beam=3, candidates=3, max_tokens=6)
+    together = beam_search(decoder, grid, options)
+    for photo in range(len(grid)):
+        alone = beam_search(decoder, grid[photo : photo + 1], options)[0]
+        assert [h.tokens for h in alone] == [h.tokens for h in together[photo]]
+
+
+def test_prefixes_are_kept_and_may_differ(decoder, grid):
+    prefixes = [[4], [5, 6, 7], [], [7, 7], [6]]
+    for prefix, found in zip(prefixes, beam_search(decoder, grid, DecodeOptions(max_tokens=6), prefixes)):
+        assert found[0].tokens[: len(prefix)] == prefix
+
+
+def test_a_prefix_that_is_too_long_is_refused(decoder, grid):
+    with pytest.raises(ValueError, match="longer than max_tokens"):
+        beam_search(decoder, grid[:1], DecodeOptions(max_tokens=2), [[4, 5, 6]])
+
+
+def test_no_trigram_comes_twice(decoder, grid):
+    with torch.no_grad():
+        decoder.output_bias[END] = -50
+    free = beam_search(decoder, grid, DecodeOptions(beam=2, max_tokens=20, no_repeated_trigram=False))
+    held = beam_search(decoder, grid, DecodeOptions(beam=2, max_tokens=20))
+
+    def repeats(found):
+        tokens = found[0].tokens
+        trigrams = list(zip(tokens, tokens[1:], tokens[2:]))
+        return len(trigrams) - len(set(trigrams))
+
+    assert any(map(repeats, free))  # else the test would show nothing
+    assert not any(map(repeats, held))
+
+
+def test_captions_end_at_the_longest_length(decoder, grid):
+    with torch.no_grad():
+        decoder.output_bias[END] = -50
+    for found in beam_search(decoder, grid, DecodeOptions(max_tokens=4)):
+        assert len(found[0].tokens) == 4 and len(found[0].logprobs) == 5
+
+
+@pytest.mark.parametrize("wrong", [{"beam": 0}, {"candidates": 6}, {"max_tokens": 0}, {"alternatives": -1}])
+def test_options_out_of_range_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        DecodeOptions(**wrong)

@@ -1,0 +1,80 @@
+"""Scores a model's captions on a split of a data set.
+
+    pip install -r train/requirements.txt    # and a Java runtime, 8 or newer
+    python -m train.evaluate --data flickr8k --split test --json
+
+Several processes share the photos: `accelerate launch --num_processes 2 --cpu -m train.evaluate ...`; the figures
+are the same.
+"""
+
+import argparse
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from tqdm import tqdm
+
+from capmodel import Captioner, DecodeOptions
+from train.data import SPLITS, load_split
+from train.scoring import metric_versions, score_captions
+
+BATCH = 32
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
+    parser.add_argument("--split", choices=SPLITS, default="test")
+    parser.add_argument("--model", default="softmax", help="bundled name, folder or Hub id")
+    parser.add_argument("--beam", type=int, default=5)
+    parser.add_argument("--length-penalty", type=float, default=DecodeOptions.length_penalty)
+    parser.add_argument("--limit", type=int, help="only the first photos of the split")
+    parser.add_argument("--captions", type=Path, help="also write the captions to this file, a JSON line a photo")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    options = parser.parse_args(arguments)
+
+    accelerator = Accelerator()
+    examples = load_split(options.data, options.split)[: options.limit]
+    captioner = Captioner.from_pretrained(options.model)
+    captioner.model.to(accelerator.device)
+    decode = DecodeOptions(beam=options.beam, length_penalty=options.length_penalty, alternatives=0)
+
+    # Whole batches are dealt out, so that a photo meets the same neighbours however many processes there are.
+    batches = [range(first, min(first + BATCH, len(examples))) for first in range(0, len(examples), BATCH)]
+    mine = batches[accelerator.process_index :: accelerator.num_processes]
+    captions = []
+    for batch in tqdm(mine, desc="captions", unit="batch", disable=not accelerator.is_main_process):
+        found = captioner([examples[index].photo for index in batch], decode)
+        captions += [(index, caption.text) for index, caption in zip(batch, found, strict=True)]
+    captions = [text for _, text in sorted(gather_object(captions))]
+    if not accelerator.is_main_process:
+        return
+
+    if options.captions:
+        lines = [
+            json.dumps({"photo": example.photo.name, "caption": text, "references": example.captions})
+            for example, text in zip(examples, captions, strict=True)
+        ]
+        options.captions.write_text("\n".join(lines) + "\n")
+    scores = score_captions([example.captions for example in examples], captions)
+    report = {
+        **{name: value if value is None else round(value, 2) for name, value in scores.items()},
+        "model": options.model,
+        "data": options.data.name,
+        "split": options.split,
+        "photos": len(examples),
+        "beam": options.beam,
+        "length_penalty": options.length_penalty,
+        "versions": {**metric_versions(), "torch": version("torch"), "timm": version("timm")},
+    }
+    if options.json:
+        print(json.dumps(report))
+    else:
+        for name, value in report.items():
+            print(f"{name:>15}  {value}")
+
+
+if __name__ == "__main__":
+    main()
