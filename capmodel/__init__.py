@@ -1,5 +1,6 @@
 """Image captioning that shows where it looked, word by word."""
 
+from . import compat  # noqa: F401  (first: it mends the import of timm)
 from .captioner import Caption, Captioner, Word
 from .decoding import DecodeOptions
 from .model import CaptionModel, ModelConfig

@@ -6,6 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tqdm import tqdm
+
+from .captioner import Captioner
+from .decoding import DecodeOptions
+from .photos import PhotoError, list_photos, load_photo
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status: 0, or 1 if a photo could not be captioned."""
@@ -21,13 +27,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--gif", type=Path, metavar="OUT.gif", help="animate the attention, word by word")
     parser.add_argument("--model", default="softmax", metavar="NAME_OR_FOLDER_OR_HUB_ID", help="default: softmax")
     options = parser.parse_args(arguments)
-
-    # Below the parser: --help and a mistyped option need no torch.
-    from tqdm import tqdm
-
-    from .captioner import Captioner
-    from .decoding import DecodeOptions
-    from .photos import PhotoError
 
     try:
         decode = DecodeOptions(beam=options.beam)
@@ -53,8 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             print(result.text if len(paths) == 1 else f"{path}: {result.text}", flush=True)
         if options.figure or options.gif:
-            from .photos import load_photo
-            from .render import save_figure, save_gif
+            from .render import save_figure, save_gif  # only here: they load slowly
 
             photo = load_photo(path, at_least=800)
             for target, save in ((options.figure, save_figure), (options.gif, save_gif)):
@@ -65,8 +63,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _expand(paths: list[Path]) -> Iterator[Path]:
-    from .photos import list_photos
-
     for path in paths:
         if path.is_dir():
             yield from list_photos(path)

@@ -9,8 +9,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from . import compat  # noqa: F401  (before timm: see there)
-
 FAMILIES = ("resnet", "densenet")
 
 

@@ -125,7 +125,7 @@ def test_captions_end_at_the_longest_length(decoder, grid):
     with torch.no_grad():
         decoder.output_bias[END] = -50
     for found in beam_search(decoder, grid, DecodeOptions(max_tokens=4)):
-        assert len(found[0].tokens) == 4 and len(found[0].logprobs) == 5
+        assert (len(found[0].tokens), len(found[0].logprobs)) == (4, 5)
 
 
 @pytest.mark.parametrize("wrong", [{"beam": 0}, {"candidates": 6}, {"max_tokens": 0}, {"alternatives": -1}])

@@ -17,6 +17,7 @@ With a network there is a shorter way, timm's own ImageNet weights:
 import argparse
 from pathlib import Path
 
+import timm.optim
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -26,8 +27,6 @@ from capmodel.backbone import GridEncoder, stage_maps
 from capmodel.photos import list_photos, load_photo, squash
 from train.crops import crop_batch
 from train.loop import Batch, FitOptions, fit
-
-import timm.optim  # isort: skip  (after capmodel.backbone, which mends its import)
 
 
 def load_teacher() -> nn.Module:

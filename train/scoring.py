@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib.metadata import version
 
 from pycocoevalcap.cider.cider import Cider
@@ -70,7 +71,8 @@ def _spice(expected: Keyed, written: Keyed) -> float | None:
     from pycocoevalcap.spice.spice import Spice
 
     try:
-        return 100 * float(Spice().compute_score(expected, written)[0])
+        with redirect_stdout(sys.stderr):  # it prints of its download
+            return 100 * float(Spice().compute_score(expected, written)[0])
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"SPICE is left out: its models could not be downloaded or run ({error}).", file=sys.stderr)
         return None

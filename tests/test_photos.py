@@ -1,0 +1,232 @@
+"""Photos of every kind become plain pixels, or one plain sentence that says why not."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from conftest import PHOTOS
+from PIL import Image, ImageCms
+
+from capmodel.photos import PhotoError, list_photos, load_photo, squash
+
+# A picture whose quarters tell up from down and left from right: red, green over blue, white.
+QUARTERS = np.zeros((40, 60, 3), np.uint8)
+QUARTERS[:20, :30], QUARTERS[:20, 30:] = (255, 0, 0), (0, 255, 0)
+QUARTERS[20:, :30], QUARTERS[20:, 30:] = (0, 0, 255), (255, 255, 255)
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def corners(photo: np.ndarray) -> np.ndarray:
+    """The colours inside the four quarters, in reading order."""
+    height, width = photo.shape[:2]
+    return photo[[height // 4, height // 4, 3 * height // 4, 3 * height // 4], [width // 4, 3 * width // 4] * 2]
+
+
+def assert_quarters(photo: np.ndarray, tolerance: int = 40) -> None:
+    assert photo.dtype == np.uint8
+    np.testing.assert_allclose(corners(photo).astype(int), corners(QUARTERS).astype(int), atol=tolerance)
+
+
+def rgb() -> Image.Image:
+    return Image.fromarray(QUARTERS)
+
+
+def rotated_by_exif() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned clockwise by a quarter
+    return encoded(rgb().transpose(Image.Transpose.ROTATE_90), "JPEG", quality=95, exif=exif)
+
+
+def animated() -> bytes:
+    return encoded(rgb(), "GIF", save_all=True, append_images=[Image.new("RGB", (60, 40), "black")])
+
+
+def heic() -> bytes:
+    import pillow_heif
+
+    file = io.BytesIO()
+    pillow_heif.from_pillow(rgb()).save(file, quality=95)
+    return file.getvalue()
+
+
+def transparent() -> bytes:
+    image = rgb().convert("RGBA")
+    image.paste((0, 0, 0, 0), (30, 20, 60, 40))  # the white quarter, now black but invisible
+    return encoded(image, "PNG")
+
+
+def transparent_palette() -> bytes:
+    image = Image.fromarray(np.kron([[0, 1], [2, 3]], np.ones((20, 30))).astype(np.uint8), "P")
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0])
+    return encoded(image, "PNG", transparency=3)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(lambda: encoded(rgb(), "JPEG", quality=95), id="jpeg"),
+        pytest.param(lambda: encoded(rgb(), "JPEG", quality=95, progressive=True), id="progressive jpeg"),
+        pytest.param(lambda: encoded(rgb().convert("CMYK"), "JPEG", quality=95), id="cmyk jpeg"),
+        pytest.param(lambda: encoded(rgb(), "PNG"), id="png"),
+        pytest.param(lambda: encoded(rgb().quantize(8), "PNG"), id="palette"),
+        pytest.param(transparent, id="alpha on white"),
+        pytest.param(transparent_palette, id="transparent palette"),
+        pytest.param(rotated_by_exif, id="exif orientation"),
+        pytest.param(animated, id="animated gif: first frame"),
+        pytest.param(lambda: encoded(rgb(), "WEBP", quality=95), id="webp"),
+        pytest.param(lambda: encoded(rgb(), "TIFF"), id="tiff"),
+        pytest.param(lambda: encoded(rgb(), "BMP"), id="bmp"),
+        pytest.param(lambda: encoded(rgb(), "AVIF", quality=95), id="avif"),
+        pytest.param(heic, id="heic"),
+    ],
+)
+def test_colours_and_orientation_survive(data):
+    photo = load_photo(data())
+    assert photo.shape == (40, 60, 3)
+    assert_quarters(photo)
+
+
+def png_16_bit_rgb() -> bytes:
+    rows = b"".join(b"\0" + (line.astype(">u2") * 257).tobytes() for line in QUARTERS)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 60, 40, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    packed = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def test_sixteen_bit_colour():
+    assert_quarters(load_photo(png_16_bit_rgb()), tolerance=2)
+
+
+GREY = np.repeat(np.linspace(0, 255, 60).astype(np.uint8)[None], 40, 0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(lambda: encoded(Image.fromarray(GREY), "PNG"), id="8 bit"),
+        pytest.param(lambda: encoded(Image.fromarray(GREY.astype(np.uint16) * 257), "PNG"), id="16 bit png"),
+        pytest.param(lambda: encoded(Image.fromarray(GREY.astype(np.uint16) * 257), "TIFF"), id="16 bit tiff"),
+        pytest.param(lambda: encoded(Image.fromarray(GREY.astype(np.float32) / 255), "TIFF"), id="float tiff"),
+        pytest.param(lambda: encoded(Image.fromarray(GREY).convert("LA"), "PNG"), id="grey with alpha"),
+    ],
+)
+def test_grey(data):
+    np.testing.assert_allclose(load_photo(data()), np.repeat(GREY[..., None], 3, 2), atol=2)
+
+
+def test_black_and_white():
+    photo = load_photo(encoded(Image.fromarray(GREY).convert("1", dither=Image.Dither.NONE), "PNG"))
+    assert photo[0, 0].tolist() == [0, 0, 0]
+    assert photo[0, -1].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        QUARTERS,
+        QUARTERS.astype(np.uint16) * 257,
+        (QUARTERS / 255).astype(np.float32),
+        np.dstack([QUARTERS, np.full((40, 60), 255, np.uint8)]),
+    ],
+    ids=["uint8", "uint16", "float", "rgba"],
+)
+def test_arrays(array):
+    assert_quarters(load_photo(array), tolerance=1)
+    assert_quarters(load_photo(Image.fromarray(QUARTERS)), tolerance=0)
+
+
+def test_icc_colours_become_srgb():
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert_quarters(load_photo(encoded(rgb(), "PNG", icc_profile=profile)), tolerance=2)
+    # In a profile whose first primary is green and whose second is red, red and green change places.
+    swapped = profile.replace(b"rXYZ", b"?").replace(b"gXYZ", b"rXYZ").replace(b"?", b"gXYZ")
+    photo = load_photo(encoded(rgb(), "PNG", icc_profile=swapped))
+    np.testing.assert_allclose(corners(photo).astype(int), corners(QUARTERS)[[1, 0, 2, 3]].astype(int), atol=2)
+
+
+def test_a_broken_icc_profile_is_ignored():
+    assert_quarters(load_photo(encoded(rgb(), "PNG", icc_profile=b"no profile at all")))
+
+
+@pytest.mark.parametrize("at_least", [64, 256])
+def test_large_photos_shrink_while_they_are_decoded(at_least):
+    large = encoded(Image.fromarray(QUARTERS).resize((1800, 1200), Image.Resampling.NEAREST), "JPEG")
+    photo = load_photo(large, at_least=at_least)
+    assert at_least <= min(photo.shape[:2]) < 2.5 * at_least
+    assert photo.shape[1] / photo.shape[0] == pytest.approx(1.5, rel=0.02)
+    assert_quarters(photo)
+
+
+def huge() -> bytes:
+    """A PNG that claims 12,000 x 12,000 pixels, in a few bytes."""
+    data = bytearray(encoded(Image.new("L", (8, 8)), "PNG"))
+    data[16:24] = struct.pack(">II", 12_000, 12_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
+    return bytes(data)
+
+
+BAD = {
+    "empty": (lambda: b"", "empty"),
+    "text": (lambda: b"This is a letter, not a photo." * 10, "not a photo"),
+    "html": (lambda: b"<!DOCTYPE html><html></html>", "not a photo"),
+    "pdf": (lambda: b"%PDF-1.7\n1 0 obj\n", "not a photo"),
+    "truncated jpeg": (lambda: encoded(rgb().resize((600, 400)), "JPEG")[:2000], "damaged or cut short"),
+    "truncated png": (lambda: encoded(Image.effect_noise((300, 300), 90), "PNG")[:2000], "damaged or cut short"),
+    "truncated webp": (lambda: encoded(Image.effect_noise((300, 300), 90), "WEBP")[:2000], "photo"),
+    "truncated heic": (lambda: heic()[:200], "photo"),
+    "only a header": (lambda: encoded(rgb(), "JPEG")[:20], "photo"),
+    "noise after a header": (lambda: encoded(rgb(), "PNG")[:40] + bytes(range(256)), "photo"),
+    "144 million pixels": (huge, "more than 100 million pixels"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_files_are_refused_in_one_sentence(kind, tmp_path):
+    make, reason = BAD[kind]
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(make())
+    for source in (path, str(path), path.read_bytes()):
+        with pytest.raises(PhotoError, match=reason) as caught:
+            load_photo(source)
+        message = str(caught.value)
+        assert message.endswith(".")
+        assert message.count(". ") == 0
+        assert str(tmp_path) not in message
+
+
+def test_missing_files_and_folders_are_refused(tmp_path):
+    with pytest.raises(PhotoError, match="does not exist"):
+        load_photo(tmp_path / "none.jpg")
+    with pytest.raises(PhotoError, match="folder"):
+        load_photo(tmp_path)
+
+
+@pytest.mark.parametrize("array", [np.zeros((4, 4, 2), np.uint8), np.zeros(5, np.uint8), np.zeros((4, 4), complex)])
+def test_arrays_that_are_no_photo_are_refused(array):
+    with pytest.raises(PhotoError, match="is not a photo"):
+        load_photo(array)
+
+
+def test_squash_keeps_the_whole_photo():
+    square = squash(QUARTERS, 32)
+    assert square.shape == (32, 32, 3)
+    assert_quarters(square)
+
+
+def test_lists_the_photos_of_a_folder(tmp_path):
+    for name in ("b.JPG", "a.png", "notes.txt", "deeper/c.heic"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in list_photos(tmp_path)] == ["a.png", "b.JPG", "c.heic"]
+    assert len(list_photos(PHOTOS)) == 28
