@@ -92,6 +92,11 @@ class Captioner:
         folder = _find(source)
         return cls(CaptionModel.load(folder), Tokenizer(folder / TOKENIZER))
 
+    def save(self, folder: Path) -> None:
+        """Writes a folder that `from_pretrained` takes."""
+        self.model.save(folder)
+        (folder / TOKENIZER).write_bytes(self.tokenizer.path.read_bytes())
+
     def __call__(
         self, photos: Iterable[PhotoSource], options: DecodeOptions | None = None, **overrides
     ) -> list[Caption]:
@@ -192,12 +197,13 @@ class Captioner:
 
 
 def _find(source: str | Path) -> Path:
-    if (BUNDLED / str(source)).is_dir():
-        return BUNDLED / str(source)
+    bundled = {path.name: path for path in sorted(BUNDLED.iterdir())} if BUNDLED.is_dir() else {}
+    if str(source) in bundled:
+        return bundled[str(source)]
     if Path(source).is_dir():
         return Path(source)
-    bundled = ", ".join(sorted(path.name for path in BUNDLED.iterdir())) if BUNDLED.is_dir() else "none"
-    message = f"There is no model {str(source)!r}: it is neither a bundled one ({bundled}) nor a folder"
+    names = ", ".join(bundled) or "there is none"
+    message = f"There is no model {str(source)!r}: it is neither a bundled one ({names}) nor a folder"
     if str(source).count("/") != 1:
         raise FileNotFoundError(f"{message} nor a Hub id such as 'owner/name'.")
     # Imported only here: the bundled model needs neither the package nor a network.

@@ -63,7 +63,7 @@ def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
         if at_least:
             image.draft(None, (at_least, at_least))  # JPEG only: decodes at 1/2, 1/4 or 1/8
         image.load()
-        return np.asarray(_to_rgb(image, at_least))
+        return np.array(_to_rgb(image, at_least))
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
@@ -81,7 +81,7 @@ def squash(photo: np.ndarray, size: int, interpolation: str = "bicubic") -> np.n
     """
     if photo.shape[:2] == (size, size):
         return photo
-    return np.asarray(Image.fromarray(photo).resize((size, size), Image.Resampling[interpolation.upper()]))
+    return np.array(Image.fromarray(photo).resize((size, size), Image.Resampling[interpolation.upper()]))
 
 
 def list_photos(folder: Path) -> list[Path]:

@@ -6,7 +6,6 @@ model looked everywhere alike. So a flat map looks flat.
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -28,9 +27,31 @@ def scale_top(caption: Caption) -> float:
 
 
 def smooth_map(weights: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A map (side, side) in x uniform, drawn out to (height, width) with cubic interpolation."""
-    drawn = cv2.resize(times_uniform(weights).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    return drawn.clip(0)  # cubic interpolation can undershoot
+    """A map (side, side) in x uniform, drawn out to (height, width) by cubic interpolation.
+
+    Catmull & Rom (1974): smooth, and at the middle of a cell still the cell's own value. The
+    browser's player draws with the same weights.
+    """
+    rows, columns = (_cubic(size, side) for size, side in zip((height, width), weights.shape, strict=True))
+    drawn = rows @ times_uniform(weights) @ columns.T
+    return drawn.clip(0).astype(np.float32)  # between a high and a low cell it can undershoot
+
+
+def _cubic(size: int, side: int) -> np.ndarray:
+    """How each of `size` pixels mixes `side` cells: (size, side), rows summing to 1."""
+    place = (np.arange(size) + 0.5) * side / size - 0.5  # in cells; 0 is the middle of the first
+    cell = np.floor(place).astype(int)
+    f = place - cell
+    taps = (
+        -0.5 * f**3 + f**2 - 0.5 * f,
+        1.5 * f**3 - 2.5 * f**2 + 1,
+        -1.5 * f**3 + 2 * f**2 + 0.5 * f,
+        0.5 * f**3 - 0.5 * f**2,
+    )
+    mix = np.zeros((size, side))
+    for offset, tap in zip(range(-1, 3), taps, strict=True):
+        np.add.at(mix, (np.arange(size), (cell + offset).clip(0, side - 1)), tap)  # the border goes on outwards
+    return mix
 
 
 def veil(photo: np.ndarray, heat: np.ndarray, top: float) -> np.ndarray:

@@ -26,7 +26,7 @@ def quick_cider(references: Sequence[Sequence[str]], candidates: Sequence[str]) 
     """CIDEr on our own plain tokens: needs no Java, and serves to choose a checkpoint, not to report."""
     expected = {index: [normalize_caption(text) for text in texts] for index, texts in enumerate(references)}
     written = {index: [normalize_caption(text)] for index, text in enumerate(candidates)}
-    return 100 * Cider().compute_score(expected, written)[0]
+    return 100 * float(Cider().compute_score(expected, written)[0])
 
 
 def score_captions(references: Sequence[Sequence[str]], candidates: Sequence[str]) -> dict[str, float | None]:

@@ -1,0 +1,146 @@
+"""Photos in, captions out: words, maps, probabilities, alternatives; saved and loaded."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import PHOTOS
+from safetensors.torch import load_file, save_file
+
+from capmodel import Captioner, CaptionModel, DecodeOptions, ModelConfig, PhotoError
+from capmodel.model import WEIGHTS
+from capmodel.tokenizer import END, START
+
+FIVE = sorted(PHOTOS.glob("*.jpg"))[:5]
+SHORT = DecodeOptions(max_tokens=8)
+
+
+def test_words_carry_maps_and_probabilities(tiny_captioner):
+    for caption in tiny_captioner(FIVE, SHORT):
+        assert caption.text == " ".join(word.text for word in caption.words)
+        for word in caption.words:
+            assert word.weights.shape == (2, 2)
+            assert word.weights.sum() == pytest.approx(1, abs=1e-5)
+            assert 0 < word.probability <= 1
+            chances = [chance for _, chance in word.alternatives]
+            assert chances == sorted(chances, reverse=True)
+            assert len(word.alternatives) <= 5
+            assert word.text not in [text for text, _ in word.alternatives]
+
+
+@torch.no_grad()
+def test_word_is_mean_of_its_pieces_maps_and_product_of_their_probabilities(tiny_captioner):
+    model, tokenizer = tiny_captioner.model, tiny_captioner.tokenizer
+    grid = tiny_captioner.encode([tiny_captioner.prepare(FIVE[0])])
+    prefix = "a skateboarder climbs mountains"
+    caption = tiny_captioner.describe(grid, DecodeOptions(max_tokens=len(tokenizer.encode(prefix))), [prefix])[0][0]
+    assert caption.text == prefix
+    tokens = tokenizer.encode(prefix)
+    logits, weights = model.decoder(grid, torch.tensor([[[START, *tokens]]]))
+    logprobs = logits[0, 0].log_softmax(-1)[range(len(tokens) + 1), [*tokens, END]]
+    for word, (_, start, stop) in zip(caption.words, tokenizer.word_spans(tokens), strict=True):
+        assert word.probability == pytest.approx(logprobs[start:stop].sum().exp().item(), rel=1e-4)
+        np.testing.assert_allclose(word.weights.flatten(), weights[0, 0, start:stop].mean(0), atol=1e-6)
+
+
+@torch.no_grad()
+def test_alternatives_are_whole_words_with_their_own_probability(tiny_captioner):
+    """Each alternative's probability is what the model gives to its tokens after the words before it."""
+    model, tokenizer = tiny_captioner.model, tiny_captioner.tokenizer
+    grid = tiny_captioner.encode([tiny_captioner.prepare(FIVE[1])])
+    # The random model gives alternatives of many pieces: a hard case.
+    caption = tiny_captioner.describe(grid, DecodeOptions(max_tokens=20), ["a dog runs"])[0][0]
+    before, checked = [], 0
+    for word in caption.words[:3]:
+        for text, probability in word.alternatives:
+            tokens = [END] if text == "." else tokenizer.encode(text)
+            logits, _ = model.decoder(grid, torch.tensor([[[START, *before, *tokens]]]))
+            logprobs = logits[0, 0].log_softmax(-1)
+            own = sum(logprobs[len(before) + index, token].item() for index, token in enumerate(tokens))
+            if tokenizer.decode(tokens) == text and len(tokens) == 1:
+                assert probability == pytest.approx(np.exp(own), rel=1e-3)
+                checked += 1
+        before += tokenizer.encode(word.text)
+    assert checked >= 3
+
+
+def test_batches_and_order_do_not_matter(tiny_captioner):
+    together = [caption.text for caption in tiny_captioner(FIVE, SHORT)]
+    assert [tiny_captioner([photo], SHORT)[0].text for photo in FIVE] == together
+    assert [caption.text for caption in tiny_captioner.stream(FIVE, SHORT, batch_size=2)] == together
+    assert [caption.text for caption in tiny_captioner(FIVE[::-1], SHORT)] == together[::-1]
+
+
+def test_candidates_differ_and_are_ranked(tiny_captioner):
+    grid = tiny_captioner.encode([tiny_captioner.prepare(photo) for photo in FIVE])
+    for captions in tiny_captioner.describe(grid, DecodeOptions(candidates=3, max_tokens=8)):
+        assert len({caption.text for caption in captions}) == 3
+        scores = [caption.score for caption in captions]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_a_bad_photo_does_not_stop_the_others(tiny_captioner):
+    results = list(tiny_captioner.stream([FIVE[0], b"", FIVE[1]], SHORT))
+    assert isinstance(results[1], PhotoError)
+    assert [results[0].text, results[2].text] == [caption.text for caption in tiny_captioner(FIVE[:2], SHORT)]
+    with pytest.raises(PhotoError, match="empty"):
+        tiny_captioner([b""])
+
+
+def test_no_photos_no_captions(tiny_captioner):
+    assert tiny_captioner([]) == []
+    assert [str(result) for result in tiny_captioner.stream([b"", b""])] == ["This file is empty."] * 2
+
+
+def test_squashes_the_whole_photo(tiny_captioner):
+    wide = np.zeros((50, 150, 3), np.uint8)
+    wide[:, 75:] = 255
+    square = tiny_captioner.prepare(wide)
+    assert square.shape == (64, 64, 3)
+    assert (square[:, :30] == 0).all()
+    assert (square[:, 34:] == 255).all()
+
+
+@pytest.fixture
+def folder(tiny_captioner, tmp_path):
+    tiny_captioner.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_saved_and_loaded_it_says_the_same(tiny_captioner, folder):
+    again = Captioner.from_pretrained(folder)
+    assert [caption.text for caption in again(FIVE, SHORT)] == [caption.text for caption in tiny_captioner(FIVE, SHORT)]
+    for name, value in tiny_captioner.model.state_dict().items():
+        torch.testing.assert_close(again.model.state_dict()[name], value, atol=1e-3, rtol=1e-3)
+
+
+def test_weights_of_another_model_are_refused(folder):
+    weights = load_file(folder / WEIGHTS)
+    save_file({name: value for name, value in weights.items() if "linear_d" not in name}, folder / WEIGHTS)
+    with pytest.raises(RuntimeError, match="linear_d"):
+        Captioner.from_pretrained(folder)
+
+
+def test_unknown_settings_are_refused(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "layers": 2}))
+    with pytest.raises(ValueError, match="layers"):
+        CaptionModel.load(folder)
+
+
+def test_a_tokenizer_of_another_training_is_refused(tokenizer):
+    model = CaptionModel(ModelConfig(backbone="test_resnet", image_size=64, vocabulary=99, hidden=8, attention=4))
+    with pytest.raises(ValueError, match="not of the same training"):
+        Captioner(model, tokenizer)
+
+
+def test_an_unknown_model_lists_the_bundled_ones():
+    with pytest.raises(FileNotFoundError, match="softmax"):
+        Captioner.from_pretrained("no-such-model")
+
+
+def test_an_incomplete_folder_is_refused(folder):
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(FileNotFoundError, match=r"has no model\.safetensors"):
+        Captioner.from_pretrained(folder)

@@ -1,0 +1,197 @@
+"""The training loop and its objectives: it learns, resumes exactly, and runs the same on two processes."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from shapes import make_shapes
+
+from capmodel.backbone import GridEncoder
+from capmodel.decoder import Decoder
+from capmodel.photos import load_photo
+from capmodel.tokenizer import END, PAD, START
+from train import xe
+from train.crops import crop_batch, random_crop, shuffled
+from train.data import load_split
+from train.features import cached_grids
+from train.loop import FitOptions, learning_rate_factor
+from train.xe import CaptionBatches, TeacherForcing, mirror_caption
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_shapes(tmp_path_factory.mktemp("shapes"), photos=40, size=48)
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("backbone")
+    torch.manual_seed(0)
+    GridEncoder("test_resnet", image_size=64).save(folder)
+    return folder
+
+
+def make_batches(count=6, **changes):
+    random = np.random.default_rng(0)
+    grids = [random.normal(size=(count, 4, 8)).astype(np.float16)]
+    captions = [
+        [[[START, 4 + photo, 5 + k, END][: 4 - k % 2] + [END] * (k % 2) for k in range(3)] for photo in range(count)]
+    ]
+    return CaptionBatches(
+        **{"grids": grids, "captions": captions, "batch_size": 4, "per_photo": 2, "seed": 0, **changes}
+    )
+
+
+def test_overfits_one_batch():
+    torch.manual_seed(0)
+    task = TeacherForcing(Decoder(channels=8, vocabulary=12, hidden=32, attention=8, dropout=0.0), label_smoothing=0.0)
+    optimizer = torch.optim.AdamW(task.parameters(), lr=1e-2)
+    batch = make_batches()(0)
+    batch["tokens"] = batch["tokens"][:, :1]  # one caption a photo: several could not all be certain
+    batch["targets"] = (batch["tokens"][..., 1:] != PAD).sum().item()
+    losses = []
+    for _ in range(150):
+        losses.append(task(batch)["loss"])
+        losses[-1].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert losses[0] > 2
+    assert losses[-1] < 0.05
+
+
+def test_loss_is_the_mean_over_tokens_and_padding_counts_for_nothing():
+    torch.manual_seed(0)
+    task = TeacherForcing(Decoder(channels=8, vocabulary=12, hidden=16, attention=8, dropout=0.0), label_smoothing=0.0)
+    batch = make_batches()(0)
+    padded = torch.cat([batch["tokens"], torch.full_like(batch["tokens"], PAD)], -1)
+    torch.testing.assert_close(task({**batch, "tokens": padded})["loss"], task(batch)["loss"])
+    logits, _ = task.decoder(batch["grid"].float(), batch["tokens"][..., :-1])
+    targets = batch["tokens"][..., 1:]
+    chosen = logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
+    torch.testing.assert_close(task(batch)["loss"], -chosen[targets != PAD].mean())
+
+
+def test_two_processes_share_the_batch_of_one():
+    whole = make_batches(batch_size=4)
+    halves = [make_batches(batch_size=2, process=process, processes=2) for process in range(2)]
+    for step in range(3):
+        batch, parts = whole(step), [half(step) for half in halves]
+        assert torch.equal(batch["grid"], torch.cat([part["grid"] for part in parts]))
+        assert sum(part["targets"] for part in parts) == batch["targets"]
+
+
+def test_every_epoch_meets_every_photo_in_another_order():
+    orders = [[shuffled(epoch * 7 + position, 7, seed=0) for position in range(7)] for epoch in range(3)]
+    assert all(sorted(order) == list(range(7)) for order in orders)
+    assert len(set(map(tuple, orders))) == 3
+
+
+def test_learning_rate_warms_up_and_falls():
+    options = FitOptions(steps=100, warmup=10)
+    factors = [learning_rate_factor(step, options) for step in range(100)]
+    assert factors[0] == pytest.approx(0.1)
+    assert max(factors) == factors[9] == pytest.approx(1)
+    assert factors[10:] == sorted(factors[10:], reverse=True)
+    assert factors[-1] < 0.01
+
+
+def test_mirrored_captions_swap_left_and_right():
+    assert mirror_caption("A man on the left looks right .") == "A man on the right looks left ."
+    assert mirror_caption("A bright light leftover .") == "A bright light leftover ."
+
+
+def test_crops_are_a_function_of_their_position(data):
+    photos = [example.photo for example in load_split(data, "train")]
+    batch = crop_batch(photos, range(4, 8), 32, seed=1)
+    assert (batch.shape, batch.dtype) == ((4, 3, 32, 32), torch.uint8)
+    assert torch.equal(batch[2:], crop_batch(photos, range(6, 8), 32, seed=1))
+    assert not torch.equal(batch, crop_batch(photos, range(4, 8), 32, seed=2))
+
+
+def test_crops_lie_inside_the_photo():
+    photo = np.zeros((40, 90, 3), np.uint8)
+    photo[..., 0] = np.arange(90)
+    for seed in range(50):
+        crop = random_crop(photo, 16, np.random.default_rng(seed))
+        assert crop.shape == (16, 16, 3)
+        assert crop[..., 0].max() <= 91
+
+
+def test_grids_are_cached_and_found_again(data, backbone, tmp_path, monkeypatch):
+    encoder, accelerator = GridEncoder.load(backbone).eval(), Accelerator(cpu=True)
+    photos = [example.photo for example in load_split(data, "dev")]
+    grids = cached_grids(encoder, photos, tmp_path, accelerator)
+    assert (grids.shape, grids.dtype) == ((8, 4, 96), np.float16)
+    square = torch.from_numpy(np.array(load_photo(photos[3]))).permute(2, 0, 1)[None]
+    assert square.shape[-1] == 48  # smaller than the model's 64: the cached one was enlarged
+    mirrored = cached_grids(encoder, photos, tmp_path, accelerator, mirrored=True)
+    assert not np.allclose(grids, mirrored, atol=1e-2)
+    monkeypatch.setattr("train.features._compute", None)  # from here on nothing may be computed
+    assert np.array_equal(cached_grids(encoder, photos, tmp_path, accelerator), grids)
+    with torch.no_grad():
+        next(encoder.parameters()).add_(0.1)
+    with pytest.raises(TypeError):
+        cached_grids(encoder, photos, tmp_path, accelerator)
+
+
+def run_xe(data, backbone, out, *arguments, processes=1, steps_before_kill=None):
+    """Runs train.xe in its own process; maybe kills it when it has logged that many steps."""
+    script = (
+        ["-m", "train.xe"]
+        if processes == 1
+        else ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes), "-m", "train.xe"]
+    )
+    command = [
+        *(sys.executable, *script, "--data", str(data), "--backbone", str(backbone), "--out", str(out)),
+        *("--hidden", "32", "--attention", "16", "--epochs", "6", "--captions", "2", "--vocabulary", "60"),
+        *("--precision", "no", "--learning-rate", "0.01", "--ema", "0.9", *arguments),
+    ]
+    if steps_before_kill is None:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        log = out / "log.jsonl"
+        if log.exists() and log.read_text().count('"loss"') >= steps_before_kill:
+            process.kill()
+            process.wait()
+            return
+    raise AssertionError("it ended before it could be killed")
+
+
+def losses(out):
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [row["loss"] for row in rows if "loss" in row], [row["score"] for row in rows if "score" in row]
+
+
+def test_a_killed_run_resumes_to_the_very_same_losses(data, backbone, tmp_path):
+    arguments = ("--batch-size", "4", "--features", str(tmp_path / "features"))
+    run_xe(data, backbone, tmp_path / "whole", *arguments)
+    run_xe(data, backbone, tmp_path / "killed", *arguments, steps_before_kill=15)
+    assert 15 <= len(losses(tmp_path / "killed")[0]) < 36
+    run_xe(data, backbone, tmp_path / "killed", *arguments)
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+    assert losses(tmp_path / "whole")[0][-1] < 0.85 * losses(tmp_path / "whole")[0][0]
+
+
+def test_two_processes_learn_as_one_with_twice_the_batch(data, backbone, tmp_path):
+    # Without dropout, whose random masks cannot be the same.
+    features = ("--features", str(tmp_path / "features"), "--dropout", "0")
+    run_xe(data, backbone, tmp_path / "one", *features, "--batch-size", "4")
+    run_xe(data, backbone, tmp_path / "two", *features, "--batch-size", "2", processes=2)
+    one, two = losses(tmp_path / "one")[0], losses(tmp_path / "two")[0]
+    assert len(one) == 36
+    np.testing.assert_allclose(two, one, rtol=2e-3)
+
+
+def test_resuming_with_other_options_is_refused(data, backbone, tmp_path):
+    run_xe(data, backbone, tmp_path, "--batch-size", "8")
+    arguments = ["--hidden", "32", "--attention", "16", "--captions", "2", "--vocabulary", "60", "--precision", "no"]
+    folders = ["--data", str(data), "--backbone", str(backbone), "--out", str(tmp_path)]
+    with pytest.raises(ValueError, match="other options"):
+        xe.main([*folders, *arguments, "--batch-size", "8", "--epochs", "7"])
