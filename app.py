@@ -124,20 +124,25 @@ def build_app(captioner: Captioner) -> gr.Blocks:
     return page.queue(max_size=64)
 
 
+def launch_options() -> dict:
+    """What the page needs when it is launched, wherever that is."""
+    return {
+        "max_file_size": "100mb",  # one larger file refuses the whole drop, so it is set high
+        "css": CSS,
+        "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        "footer_links": [],
+        "run_history": False,
+        "ssr_mode": False,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="softmax", help="bundled name, folder or Hub id")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
     options = parser.parse_args()
-    build_app(Captioner.from_pretrained(options.model)).launch(
-        server_port=options.port,
-        max_file_size="100mb",  # one larger file refuses the whole drop, so it is set high
-        css=CSS,
-        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        footer_links=[],
-        run_history=False,
-        ssr_mode=False,
-    )
+    page = build_app(Captioner.from_pretrained(options.model))
+    page.launch(server_port=options.port, **launch_options())
 
 
 if __name__ == "__main__":

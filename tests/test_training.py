@@ -140,11 +140,9 @@ def test_grids_are_cached_and_found_again(data, backbone, tmp_path, monkeypatch)
 
 def run_xe(data, backbone, out, *arguments, processes=1, steps_before_kill=None):
     """Runs train.xe in its own process; maybe kills it when it has logged that many steps."""
-    script = (
-        ["-m", "train.xe"]
-        if processes == 1
-        else ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes), "-m", "train.xe"]
-    )
+    script = ["-m", "train.xe"]
+    if processes > 1:
+        script = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), *script]
     command = [
         *(sys.executable, *script, "--data", str(data), "--backbone", str(backbone), "--out", str(out)),
         *("--hidden", "32", "--attention", "16", "--epochs", "6", "--captions", "2", "--vocabulary", "60"),

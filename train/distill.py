@@ -19,14 +19,13 @@ from pathlib import Path
 
 import timm.optim
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from capmodel.backbone import GridEncoder, stage_maps
 from capmodel.photos import list_photos, load_photo, squash
 from train.crops import crop_batch
-from train.loop import Batch, FitOptions, fit
+from train.loop import Batch, FitOptions, fit, make_accelerator
 
 
 def load_teacher() -> nn.Module:
@@ -128,7 +127,7 @@ def main(arguments: list[str] | None = None) -> None:
         GridEncoder(options.backbone, pretrained=True).save(options.out)
         return
 
-    accelerator = Accelerator(mixed_precision=options.precision)
+    accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
     held_out = [set(path.read_text().split()) for path in options.held_out]
     found = [path for folder in options.photos for path in list_photos(folder)]

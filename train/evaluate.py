@@ -3,8 +3,7 @@
     pip install -r train/requirements.txt    # and a Java runtime, 8 or newer
     python -m train.evaluate --data flickr8k --split test --json
 
-Several processes share the photos: `accelerate launch --num_processes 2 --cpu -m train.evaluate ...`; the figures
-are the same.
+Several processes share the photos: `torchrun --nproc-per-node 2 -m train.evaluate ...`; the figures are the same.
 """
 
 import argparse
@@ -12,12 +11,12 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from accelerate import Accelerator
 from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
 from train.data import SPLITS, load_split
+from train.loop import make_accelerator
 from train.scoring import metric_versions, score_captions
 
 BATCH = 32
@@ -35,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     options = parser.parse_args(arguments)
 
-    accelerator = Accelerator()
+    accelerator = make_accelerator()
     examples = load_split(options.data, options.split)[: options.limit]
     captioner = Captioner.from_pretrained(options.model)
     captioner.model.to(accelerator.device)

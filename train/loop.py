@@ -51,6 +51,15 @@ class FitOptions:
     seed: int = 0
 
 
+def make_accelerator(precision: str = "no") -> Accelerator:
+    """Accelerate's devices, mixed precision ("no", "bf16", "fp16") and processes.
+
+    Without an accelerator the processor is asked for by name: only then does accelerate let
+    several processes (`torchrun --nproc-per-node 2 -m train.xe ...`) work together on it.
+    """
+    return Accelerator(mixed_precision=precision, cpu=not torch.accelerator.is_available())
+
+
 def learning_rate_factor(step: int, options: FitOptions) -> float:
     """What the learning rate is multiplied with at a step, 0..1."""
     if step < options.warmup:

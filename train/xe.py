@@ -4,7 +4,7 @@
     python -m train.xe --data flickr8k --backbone runs/resnet26d --out runs/softmax
 
 The finished model is the folder runs/softmax/model; `python -m capmodel PHOTO --model runs/softmax/model` uses it.
-Several processes or GPUs: `accelerate launch --num_processes 2 -m train.xe ...`; the batch size is of each process.
+Several processes or GPUs: `torchrun --nproc-per-node 2 -m train.xe ...`; the batch size is of each process.
 """
 
 import argparse
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,7 +27,7 @@ from capmodel.tokenizer import END, PAD, START, Tokenizer
 from train.crops import shuffled
 from train.data import Example, load_split
 from train.features import cached_grids
-from train.loop import Batch, FitOptions, fit
+from train.loop import Batch, FitOptions, fit, make_accelerator
 from train.scoring import quick_cider
 from train.tokenizer import train_tokenizer
 
@@ -140,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 
-    accelerator = Accelerator(mixed_precision=options.precision)
+    accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
     examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
     encoder = GridEncoder.load(options.backbone)

@@ -1,0 +1,102 @@
+"""python -m capmodel, as a user types it, with the bundled model."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import PHOTOS
+from PIL import Image
+
+from capmodel.__main__ import main
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "capmodel", *map(str, arguments)], capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.fixture
+def few(tmp_path):
+    """Three photos, a text file that says it is one, and a text file that does not."""
+    for name in ("two-dogs-playing-on-grass.jpg", "surfer-on-big-wave.jpg", "soccer-players.jpg"):
+        shutil.copy(PHOTOS / name, tmp_path)
+    (tmp_path / "letter.jpg").write_text("Dear reader")
+    (tmp_path / "notes.txt").write_text("not shown to the model")
+    return tmp_path
+
+
+def test_all_bundled_photos_twice():
+    first, second = (run("--json", PHOTOS) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert first.stdout == second.stdout
+    lines = [json.loads(line) for line in first.stdout.splitlines()]
+    assert [line["photo"] for line in lines] == sorted(str(path) for path in PHOTOS.glob("*.jpg"))
+    assert len(lines) == 28
+    for line in lines:
+        assert line["caption"] == " ".join(word["word"] for word in line["words"])
+        for word in line["words"]:
+            assert [len(row) for row in word["attention"]] == [8] * 8
+            assert sum(map(sum, word["attention"])) == pytest.approx(1, abs=1e-4)
+            assert 0 <= word["probability"] <= 1
+            assert len(word["alternatives"]) == 5
+    # Not one caption for all: the model looks at the photo.
+    assert len({line["caption"] for line in lines}) > 14
+
+
+def test_what_it_says_of_an_easy_photo(capsys):
+    assert main([str(PHOTOS / "two-dogs-playing-on-grass.jpg")]) == 0
+    assert "dog" in capsys.readouterr().out
+
+
+def test_a_bad_photo_has_its_line_and_the_others_go_on(few):
+    done = run("--json", few)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert [("error" in line, "caption" in line) for line in lines] == [(True, False)] + [(False, True)] * 3
+    assert lines[0] == {
+        "photo": str(few / "letter.jpg"),
+        "error": "This file is not a photo in a format that can be read.",
+    }
+    assert "Traceback" not in done.stderr
+
+
+def test_pictures_are_written(few, capsys):
+    photo = few / "surfer-on-big-wave.jpg"
+    assert main([str(photo), "--figure", str(few / "out.png"), "--gif", str(few / "out.gif")]) == 0
+    assert Image.open(few / "out.png").size[0] > 600
+    assert Image.open(few / "out.gif").n_frames > 10
+    main([str(photo), str(few / "soccer-players.jpg"), "--figure", str(few / "sheet.png")])
+    written = sorted(path.name for path in few.glob("sheet*"))
+    assert written == ["sheet-1-surfer-on-big-wave.png", "sheet-2-soccer-players.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing-here.jpg"], "does not exist"),
+        (["--model", "no-such-model", str(PHOTOS)], "softmax"),
+        (["--beam", "0", str(PHOTOS)], "beam must be"),
+    ],
+)
+def test_mistakes_are_explained(arguments, message):
+    done = run(*arguments)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_folder_is_explained(tmp_path):
+    assert "no photos in" in run(tmp_path).stderr
+
+
+def test_slow_packages_stay_out_of_plain_captions():
+    code = (
+        "import sys; from capmodel.__main__ import main; main([sys.argv[1]]); "
+        "print([name for name in ('gradio', 'matplotlib', 'pillow_heif', 'cv2') if name in sys.modules])"
+    )
+    photo = PHOTOS / "soccer-players.jpg"
+    done = subprocess.run([sys.executable, "-c", code, photo], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,29 @@
+"""timm can be imported whether torchvision fits torch or not."""
+
+import subprocess
+import sys
+
+
+def test_package_imports_in_a_new_process():
+    subprocess.run([sys.executable, "-c", "import capmodel, timm, torchvision"], check=True, timeout=120)
+
+
+def test_imports_run_one_way():
+    code = "import sys, capmodel; print([n for n in sys.modules if n.split('.')[0] in ('train', 'app', 'gradio')])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_torchvision_without_operators_is_mended(tmp_path):
+    """Stands in for the CUDA wheel beside a CPU torch: registering a fake kernel for `nms` fails there."""
+    package = tmp_path / "torchvision"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "import torch\n@torch.library.register_fake('torchvision::nms')\ndef nms(dets, scores, iou_threshold): ...\n"
+    )
+    stand_in = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+    broken = subprocess.run([sys.executable, "-c", stand_in + "import torchvision"], capture_output=True, text=True)
+    assert "torchvision::nms does not exist" in broken.stderr
+    mend = "import runpy; compat = runpy.run_path('capmodel/compat.py'); import torchvision; print('fine')"
+    mended = subprocess.run([sys.executable, "-c", stand_in + mend], capture_output=True, text=True)
+    assert mended.stdout == "fine\n", mended.stderr

@@ -1,0 +1,78 @@
+"""Maps are drawn where they are, at the photo's own shape, on an honest scale."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from capmodel import Caption, Word
+from capmodel.render import VEIL, save_figure, save_gif, scale_top, smooth_map, times_uniform, veil
+
+
+def peaked(row: int, column: int, share: float = 0.5) -> np.ndarray:
+    weights = np.full((8, 8), (1 - share) / 63, np.float32)
+    weights[row, column] = share
+    return weights
+
+
+UNIFORM = np.full((8, 8), 1 / 64, np.float32)
+
+
+def make_caption(*maps: np.ndarray) -> Caption:
+    words = [Word(f"word{index}", 0.5, weights, []) for index, weights in enumerate(maps)]
+    return Caption(" ".join(word.text for word in words), words, -1.0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(80, 240), (240, 80), (61, 97)])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (1, 6), (7, 3)])
+def test_the_hottest_point_lies_in_the_cell(height, width, row, column):
+    drawn = smooth_map(peaked(row, column), height, width)
+    assert drawn.shape == (height, width)
+    top, left = np.unravel_index(drawn.argmax(), drawn.shape)
+    assert (int(top * 8 / height), int(left * 8 / width)) == (row, column)
+
+
+def test_smoothing_keeps_values_and_level():
+    np.testing.assert_allclose(smooth_map(UNIFORM, 64, 96), 1, atol=1e-6)
+    random = np.random.default_rng(0).dirichlet(np.ones(64)).reshape(8, 8)
+    middles = smooth_map(random, 8 * 11, 8 * 11)[5::11, 5::11]
+    np.testing.assert_allclose(middles, times_uniform(random), rtol=1e-5)
+
+
+def test_a_flat_map_looks_flat_beside_a_sharp_one():
+    caption = make_caption(UNIFORM, peaked(2, 2))
+    top = scale_top(caption)
+    assert top == pytest.approx(32)
+    photo = np.full((64, 64, 3), 200, np.uint8)
+    flat = veil(photo, smooth_map(UNIFORM, 64, 64), top)
+    sharp = veil(photo, smooth_map(peaked(2, 2), 64, 64), top)
+    assert flat.std((0, 1)).max() < 1
+    assert sharp[20, 20].tolist() == pytest.approx([200] * 3, abs=3)
+    assert flat[20, 20].max() < 90
+
+
+def test_the_scale_of_an_all_flat_caption_is_not_stretched():
+    assert scale_top(make_caption(UNIFORM, UNIFORM)) == 2
+
+
+def test_no_attention_is_dark_but_visible():
+    photo = np.full((16, 16, 3), 250, np.uint8)
+    veiled = veil(photo, np.zeros((16, 16)), 2.0)
+    assert (veiled.astype(int) > VEIL.astype(int) + 20).all()
+    assert veiled.max() < 80
+
+
+@pytest.mark.parametrize("shape", [(60, 180, 3), (200, 60, 3)])
+def test_figure_and_gif_are_written(tmp_path, shape):
+    photo = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    caption = make_caption(peaked(1, 1), UNIFORM, peaked(6, 7))
+    save_figure(photo, caption, tmp_path / "sheet.png")
+    save_gif(photo, caption, tmp_path / "film.gif")
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png").convert("RGB"))
+    assert sheet.std() > 10
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == 3 * 5
+        assert film.width == shape[1]
+        first = np.asarray(film.convert("RGB")).astype(int)
+        film.seek(film.n_frames - 1)
+        last = np.asarray(film.convert("RGB")).astype(int)
+    assert np.abs(first - last).mean() > 2

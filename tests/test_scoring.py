@@ -1,0 +1,40 @@
+"""Scores have known values, and without Java one sentence says what is missing."""
+
+import shutil
+
+import pytest
+
+from train.scoring import NoJavaError, quick_cider, score_captions
+
+REFERENCES = [
+    ["A dog runs on the grass .", "A brown dog is running ."],
+    ["Two men climb a mountain .", "Climbers on a rock ."],
+    ["A girl swims in a pool .", "The child is swimming ."],
+]
+
+
+def test_perfect_captions_score_best():
+    perfect = [texts[0] for texts in REFERENCES]
+    worse = [perfect[1], perfect[2], perfect[0]]
+    assert quick_cider(REFERENCES, perfect) > 200
+    assert quick_cider(REFERENCES, worse) == pytest.approx(0, abs=20)
+
+
+def test_without_java_one_sentence_says_so(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(NoJavaError, match="need Java"):
+        score_captions(REFERENCES, ["a"] * 3)
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="the metrics run on Java")
+def test_full_marks(monkeypatch):
+    monkeypatch.setattr("pycocoevalcap.spice.spice.get_stanford_models", _no_network)
+    scores = score_captions(REFERENCES, [texts[0] for texts in REFERENCES])
+    assert [scores[f"BLEU-{n}"] for n in range(1, 5)] == pytest.approx([100] * 4)
+    assert scores["METEOR"] == pytest.approx(100)
+    assert scores["ROUGE-L"] == pytest.approx(100)
+    assert scores["SPICE"] is None
+
+
+def _no_network():
+    raise OSError("no network")

@@ -1,0 +1,89 @@
+"""From nothing to a model on 200 pictures: the documented commands, one line a step, as a user types them."""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+from safetensors.torch import load_file
+from shapes import make_shapes
+
+
+def run(line: str) -> str:
+    """Runs a command line; `python` and `torchrun` are this environment's. Returns what it printed."""
+    words = shlex.split(line)
+    launcher = {"python": [], "torchrun": ["-m", "torch.distributed.run"]}[words[0]]
+    done = subprocess.run([sys.executable, *launcher, *words[1:]], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    return make_shapes(tmp_path_factory.mktemp("data") / "shapes", photos=200)
+
+
+@pytest.fixture(scope="module")
+def trained(shapes, tmp_path_factory):
+    runs = tmp_path_factory.mktemp("runs")
+    run(
+        f"python -m train.distill --photos {shapes}/Images --held-out {shapes}/Flickr_8k.devImages.txt "
+        f"{shapes}/Flickr_8k.testImages.txt --out {runs}/backbone --backbone test_resnet --steps 30 --batch-size 16 --sizes 64"
+    )
+    run(
+        f"python -m train.xe --data {shapes} --backbone {runs}/backbone --out {runs}/softmax --hidden 64 --attention 32 "
+        "--epochs 30 --batch-size 12 --captions 2 --learning-rate 5e-3 --ema 0.9"
+    )
+    return runs
+
+
+def test_the_student_comes_closer_to_its_teacher(trained):
+    rows = [json.loads(line) for line in (trained / "backbone" / "log.jsonl").read_text().splitlines()]
+    losses = [row["loss"] for row in rows if "loss" in row]
+    assert len(losses) == 30
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    assert "score" in rows[-1]
+
+
+def test_the_model_holds_the_distilled_backbone(trained):
+    backbone = load_file(trained / "backbone" / "backbone.safetensors")
+    model = load_file(trained / "softmax" / "model" / "model.safetensors")
+    assert all((model[f"encoder.{name}"].float() - value).abs().max() < 1e-2 for name, value in backbone.items())
+
+
+def test_dev_score_rises(trained):
+    rows = [json.loads(line) for line in (trained / "softmax" / "log.jsonl").read_text().splitlines()]
+    scores = [row["score"] for row in rows if "score" in row]
+    assert len(scores) == 30
+    assert max(scores[-5:]) > 2 * scores[0]
+
+
+@pytest.fixture(scope="module")
+def needs_java():
+    if shutil.which("java") is None:
+        pytest.fail("The caption metrics run on Java: please install a JRE (Debian: apt install default-jre-headless).")
+
+
+def evaluate(shapes, trained, launcher="python"):
+    line = f"{launcher} -m train.evaluate --data {shapes} --split test --model {trained}/softmax/model --json"
+    return json.loads(run(line))
+
+
+@pytest.mark.usefixtures("needs_java")
+def test_evaluation_reports_every_metric_and_its_circumstances(shapes, trained):
+    report = evaluate(shapes, trained)
+    for metric in ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"):
+        assert 0 < report[metric] <= 100
+    assert report["CIDEr"] > 100  # it learned the shapes: "A red circle on the left."
+    assert (report["split"], report["photos"], report["beam"]) == ("test", 40, 5)
+    assert report["versions"]["pycocoevalcap"]
+    two = evaluate(shapes, trained, "torchrun --nproc-per-node 2")
+    assert two == report
+
+
+def test_the_command_line_uses_the_model(shapes, trained):
+    photo = shapes / "Images" / "0000.jpg"
+    printed = json.loads(run(f"python -m capmodel {photo} --model {trained}/softmax/model --json"))
+    assert {word["word"] for word in printed["words"]} & {"circle", "square", "triangle"}
