@@ -138,7 +138,7 @@ def launch_options() -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="softmax", help="bundled name, folder or Hub id")
+    parser.add_argument("--model", default="softmax", help="bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
     options = parser.parse_args()
     page = build_app(Captioner.from_pretrained(options.model))

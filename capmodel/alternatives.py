@@ -59,7 +59,7 @@ def word_alternatives(
         for photo, captions in enumerate(found)
         for caption, hypothesis in enumerate(captions)
         for word, (_, start, _) in enumerate(spans[photo][caption])
-        for first in _first_tokens(tokenizer, hypothesis, start, count + 1)
+        for first in _first_tokens(tokenizer, hypothesis, start, count + 1 if count else 0)
     ]
     others = defaultdict(list)
     for at, (tokens, logprob) in zip(beginnings, _complete(decoder, tokenizer, memory, beginnings), strict=True):

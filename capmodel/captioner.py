@@ -213,4 +213,5 @@ def _find(source: str | Path) -> Path:
     try:
         return Path(snapshot_download(str(source), allow_patterns=["*.json", "*.safetensors", "*.model"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise FileNotFoundError(f"{message}, and it could not be had from the Hugging Face Hub: {error}") from error
+        reason = str(error).strip().partition("\n")[0]
+        raise FileNotFoundError(f"{message}, and the Hugging Face Hub could not give it: {reason}") from error

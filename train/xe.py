@@ -177,7 +177,7 @@ def main(arguments: list[str] | None = None) -> None:
     per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
 
     def validate(task: TeacherForcing) -> dict[str, float]:
-        captions = caption_grids(task.decoder, tokenizer, dev_grids, DecodeOptions())
+        captions = caption_grids(task.decoder, tokenizer, dev_grids, DecodeOptions(alternatives=0))
         return {"score": quick_cider([example.captions for example in dev], captions)}
 
     fit(
