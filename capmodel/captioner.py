@@ -172,8 +172,8 @@ class Captioner:
         if not len(grid):
             return []
         tokens = [self.tokenizer.encode(prefix) for prefix in prefixes] if prefixes else None
-        found = beam_search(self.model.decoder, grid, options, tokens)
         memory = self.model.decoder.prepare(grid)
+        found = beam_search(self.model.decoder, memory, options, tokens)
         rivals = word_alternatives(self.model.decoder, self.tokenizer, memory, found, options.alternatives)
         return [
             [self._caption(hypothesis, others) for hypothesis, others in zip(*of_photo, strict=True)]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .decoder import Decoder, State
+from .decoder import Decoder, Memory, State
 from .tokenizer import END, PAD, START, UNKNOWN
 
 
@@ -98,7 +98,7 @@ class _Step:
 @torch.inference_mode()
 def beam_search(
     decoder: Decoder,
-    grid: Tensor,
+    memory: Memory,
     options: DecodeOptions = DecodeOptions(),
     prefixes: Sequence[Sequence[int]] | None = None,
 ) -> list[list[Hypothesis]]:
@@ -106,7 +106,7 @@ def beam_search(
 
     Args:
         decoder: in eval mode.
-        grid: (B, L, D).
+        memory: of the photos, from `decoder.prepare`.
         prefixes: for each photo, the tokens that its captions must begin with (maybe none).
 
     Returns:
@@ -116,17 +116,16 @@ def beam_search(
     Raises:
         ValueError: a prefix is longer than `options.max_tokens`.
     """
-    photos, beam = len(grid), options.beam
+    photos, beam, device = len(memory.grid), options.beam, memory.grid.device
     prefixes = prefixes or [()] * photos
     if max(map(len, prefixes), default=0) > options.max_tokens:
         raise ValueError(f"a prefix is longer than max_tokens ({options.max_tokens})")
-    memory = decoder.prepare(grid)
     state = decoder.start(memory, beam)
-    tokens = torch.full((photos, beam), START, device=grid.device)
+    tokens = torch.full((photos, beam), START, device=device)
     history = tokens[..., None]  # (B, K, tokens so far)
-    totals = torch.full((photos, beam), -torch.inf, device=grid.device)  # log-probability so far
+    totals = torch.full((photos, beam), -torch.inf, device=device)  # log-probability so far
     totals[:, 0] = 0  # at the start all beams are alike: one speaks for them
-    rows = torch.arange(photos, device=grid.device)[:, None]
+    rows = torch.arange(photos, device=device)[:, None]
     steps: list[_Step] = []
     ends: list[list[_End]] = [[] for _ in range(photos)]
 

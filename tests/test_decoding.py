@@ -40,7 +40,7 @@ def all_captions(longest):
 
 def test_beam_of_one_is_greedy(decoder, grid):
     options = DecodeOptions(beam=1, max_tokens=6, no_repeated_trigram=False)
-    for photo, found in enumerate(beam_search(decoder, grid, options)):
+    for photo, found in enumerate(beam_search(decoder, decoder.prepare(grid), options)):
         tokens = []
         while len(tokens) < 6:
             logits, _ = decoder(grid[None, photo], torch.tensor([[[START, *tokens]]]))
@@ -58,7 +58,7 @@ def test_beam_of_one_is_greedy(decoder, grid):
 @torch.no_grad()
 def test_a_wide_beam_finds_the_best_of_all_captions(decoder, grid):
     options = DecodeOptions(beam=100, candidates=5, max_tokens=3, no_repeated_trigram=False, length_penalty=0.7)
-    for photo, found in enumerate(beam_search(decoder, grid, options)):
+    for photo, found in enumerate(beam_search(decoder, decoder.prepare(grid), options)):
         scores = {
             tokens: (logprobs_of(decoder, grid[photo], tokens)[0].sum() / (len(tokens) + 1) ** 0.7).item()
             for tokens in all_captions(3)
@@ -73,7 +73,7 @@ def test_a_wide_beam_finds_the_best_of_all_captions(decoder, grid):
 @torch.no_grad()
 def test_every_candidate_carries_its_own_probabilities_maps_and_states(decoder, grid):
     options = DecodeOptions(beam=4, candidates=4, max_tokens=6)
-    for photo, found in enumerate(beam_search(decoder, grid, options)):
+    for photo, found in enumerate(beam_search(decoder, decoder.prepare(grid), options)):
         assert len({tuple(hypothesis.tokens) for hypothesis in found}) == 4
         for hypothesis in found:
             logprobs, weights = logprobs_of(decoder, grid[photo], hypothesis.tokens)
@@ -89,28 +89,30 @@ def test_every_candidate_carries_its_own_probabilities_maps_and_states(decoder, 
 
 def test_photos_do_not_touch_each_other(decoder, grid):
     options = DecodeOptions(beam=3, candidates=3, max_tokens=6)
-    together = beam_search(decoder, grid, options)
+    together = beam_search(decoder, decoder.prepare(grid), options)
     for photo in range(len(grid)):
-        alone = beam_search(decoder, grid[photo : photo + 1], options)[0]
+        alone = beam_search(decoder, decoder.prepare(grid[photo : photo + 1]), options)[0]
         assert [h.tokens for h in alone] == [h.tokens for h in together[photo]]
 
 
 def test_prefixes_are_kept_and_may_differ(decoder, grid):
     prefixes = [[4], [5, 6, 7], [], [7, 7], [6]]
-    for prefix, found in zip(prefixes, beam_search(decoder, grid, DecodeOptions(max_tokens=6), prefixes)):
+    for prefix, found in zip(
+        prefixes, beam_search(decoder, decoder.prepare(grid), DecodeOptions(max_tokens=6), prefixes)
+    ):
         assert found[0].tokens[: len(prefix)] == prefix
 
 
 def test_a_prefix_that_is_too_long_is_refused(decoder, grid):
     with pytest.raises(ValueError, match="longer than max_tokens"):
-        beam_search(decoder, grid[:1], DecodeOptions(max_tokens=2), [[4, 5, 6]])
+        beam_search(decoder, decoder.prepare(grid[:1]), DecodeOptions(max_tokens=2), [[4, 5, 6]])
 
 
 def test_no_trigram_comes_twice(decoder, grid):
     with torch.no_grad():
         decoder.output_bias[END] = -50
-    free = beam_search(decoder, grid, DecodeOptions(beam=2, max_tokens=20, no_repeated_trigram=False))
-    held = beam_search(decoder, grid, DecodeOptions(beam=2, max_tokens=20))
+    free = beam_search(decoder, decoder.prepare(grid), DecodeOptions(beam=2, max_tokens=20, no_repeated_trigram=False))
+    held = beam_search(decoder, decoder.prepare(grid), DecodeOptions(beam=2, max_tokens=20))
 
     def repeats(found):
         tokens = found[0].tokens
@@ -124,7 +126,7 @@ def test_no_trigram_comes_twice(decoder, grid):
 def test_captions_end_at_the_longest_length(decoder, grid):
     with torch.no_grad():
         decoder.output_bias[END] = -50
-    for found in beam_search(decoder, grid, DecodeOptions(max_tokens=4)):
+    for found in beam_search(decoder, decoder.prepare(grid), DecodeOptions(max_tokens=4)):
         assert (len(found[0].tokens), len(found[0].logprobs)) == (4, 5)
 
 

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -150,7 +150,7 @@ class _Run:
             return
         state = {
             "step": step,
-            "options": self.options.__dict__,
+            "options": asdict(self.options),
             "best": self.best,
             "module": self.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -164,7 +164,7 @@ class _Run:
         if not self.checkpoint.exists():
             return 0
         state = torch.load(self.checkpoint, map_location=self.accelerator.device, weights_only=True)
-        if state["options"] != self.options.__dict__:
+        if state["options"] != asdict(self.options):
             raise ValueError(
                 f"{self.checkpoint} is of a run with other options ({state['options']}); "
                 "give the same ones to go on with it, or another folder to start anew."
@@ -181,8 +181,7 @@ class _Run:
             return
         self.best = score
         module = self.average.module if self.average else self.module
-        # Tied weights appear once in parameters() but twice in a state dict; safetensors takes no shared memory.
-        save_file({key: value.clone().contiguous() for key, value in module.state_dict().items()}, self.best_weights)
+        save_file({key: value.contiguous() for key, value in module.state_dict().items()}, self.best_weights)
 
 
 class _Log:

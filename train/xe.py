@@ -212,7 +212,8 @@ def caption_grids(
     captions = []
     for first in range(0, len(grids), batch_size):
         grid = torch.from_numpy(grids[first : first + batch_size].astype(np.float32)).to(device)
-        captions += [tokenizer.decode(found[0].tokens) for found in beam_search(decoder, grid, options)]
+        found = beam_search(decoder, decoder.prepare(grid), options)
+        captions += [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
     return captions
 
 
