@@ -26,6 +26,23 @@ from capmodel.photos import load_photo
 from capmodel.render import scale_top
 
 ASSETS = Path(__file__).parent / "assets"
+EXAMPLES = [
+    str(ASSETS / "photos" / f"{name}.jpg")
+    for name in [
+        "two-dogs-playing-on-grass",
+        "surfer-on-big-wave",
+        "skateboarder-in-concrete-bowl",
+        "soccer-players",
+        "dachshund-in-snow",
+        "jockey-on-galloping-horse",
+        "mountain-biker-in-mid-air",
+        "two-women-on-bicycles",
+        "rock-climber-above-sea",
+        "toddler-with-teddy-bear",
+        "penguin-on-snow",
+        "burger-and-fries",
+    ]
+]
 SHOWN_SIDE = 1280  # longer side of the photos that are served back, in pixels
 KEPT_SECONDS = 3600  # photos are deleted after that
 TITLE = "Watch a network look"
@@ -110,6 +127,7 @@ def build_app(captioner: Captioner) -> gr.Blocks:
             height=140,
             elem_id="photos",
         )
+        examples = gr.Button("Or try twelve example photos", size="sm", elem_id="examples")
         player = AttentionPlayer(elem_id="player")
         known = gr.State({})
         files.change(
@@ -121,6 +139,7 @@ def build_app(captioner: Captioner) -> gr.Blocks:
             concurrency_limit=4,
             api_visibility="private",
         )
+        examples.click(lambda: EXAMPLES, None, files, show_progress="hidden", api_visibility="private")
     return page.queue(max_size=64)
 
 
@@ -132,6 +151,7 @@ def launch_options() -> dict:
         "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         "footer_links": [],
         "run_history": False,
+        "allowed_paths": [str(ASSETS / "photos")],
         "ssr_mode": False,
     }
 

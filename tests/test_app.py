@@ -94,6 +94,11 @@ def test_twelve_photos_twelve_captions(page, captioner):
     expect(page.locator("#player [role=status]")).to_contain_text("12 of 12")
 
 
+def test_example_photos_are_one_click_away(page):
+    page.locator("#examples").click()
+    assert len(set(captions(page, 12))) > 6
+
+
 def test_a_word_shows_its_map(page, captioner):
     upload(page, [PHOTOS / "surfer-on-big-wave.jpg"])
     captions(page, 1)
