@@ -8,25 +8,12 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 MAX_PIXELS = 100_000_000
-PHOTO_SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".ppm",
-        ".pgm",
-        ".jp2",
-    ]
-)
+# fmt: off
+PHOTO_SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
+    ".heic", ".heif", ".avif", ".ppm", ".pgm", ".jp2",
+})
+# fmt: on
 
 PhotoSource = str | os.PathLike | bytes | Image.Image | np.ndarray
 
@@ -60,7 +47,7 @@ def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
         else:
             image = _open(source)
         _check_size(image)
-        if at_least:
+        if at_least and image is not source:  # a caller's own image stays as it is
             image.draft(None, (at_least, at_least))  # JPEG only: decodes at 1/2, 1/4 or 1/8
         image.load()
         return np.array(_to_rgb(image, at_least))
@@ -68,8 +55,8 @@ def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
         raise
     except Image.DecompressionBombError as error:
         raise PhotoError(_too_large()) from error
-    # Pillow's decoders raise many kinds of errors on damaged files: all mean the same to a user.
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, OverflowError, MemoryError) as error:
+    # On damaged files the decoders of the many formats raise errors of almost any kind.
+    except Exception as error:
         raise PhotoError("This file is damaged or cut short, so it cannot be read as a photo.") from error
 
 

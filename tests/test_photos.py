@@ -205,6 +205,21 @@ def test_bad_files_are_refused_in_one_sentence(kind, tmp_path):
         assert str(tmp_path) not in message
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000"])
+def test_damaged_files_never_end_in_another_error(kind):
+    whole, random = encoded(rgb(), kind), np.random.default_rng(0)
+    outcomes = set()
+    for _ in range(60):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        places = random.integers(len(damaged), size=random.integers(1, 12))
+        damaged[places] = random.integers(256, size=len(places))
+        try:
+            outcomes.add(load_photo(damaged.tobytes(), at_least=16).shape[2])
+        except PhotoError:
+            outcomes.add("refused")
+    assert "refused" in outcomes
+
+
 def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(PhotoError, match="does not exist"):
         load_photo(tmp_path / "none.jpg")
