@@ -50,7 +50,7 @@ function paint(map) {
   const context = fine.getContext('2d'), pixels = context.createImageData(FINE, FINE);
   for (let i = 0; i < FINE * FINE; i++) {
     pixels.data.set(VEIL, 4 * i);
-    pixels.data[4 * i + 3] = 255 * OPACITY * (1 - Math.min(1, map[i] / items[current].top));
+    pixels.data[4 * i + 3] = 255 * OPACITY * (1 - Math.sqrt(Math.min(1, map[i] / items[current].top)));
   }
   context.putImageData(pixels, 0, 0);
   const target = canvas.getContext('2d');

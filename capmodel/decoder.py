@@ -40,7 +40,7 @@ class Decoder(nn.Module):
         hidden: int = 512,
         attention: int = 256,
         normalizer: str = "softmax",
-        dropout: float = 0.4,
+        dropout: float = 0.3,
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, hidden)

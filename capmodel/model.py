@@ -34,7 +34,7 @@ class ModelConfig:
     hidden: int = 512
     attention: int = 256
     normalizer: str = "softmax"
-    dropout: float = 0.4
+    dropout: float = 0.3
 
 
 class CaptionModel(nn.Module):

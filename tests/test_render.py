@@ -70,7 +70,7 @@ def test_figure_and_gif_are_written(tmp_path, shape):
     sheet = np.asarray(Image.open(tmp_path / "sheet.png").convert("RGB"))
     assert sheet.std() > 10
     with Image.open(tmp_path / "film.gif") as film:
-        assert film.n_frames == 3 * 5
+        assert film.n_frames == 3 * 4
         assert film.width == shape[1]
         first = np.asarray(film.convert("RGB")).astype(int)
         film.seek(film.n_frames - 1)
