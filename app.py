@@ -101,8 +101,9 @@ def build_app(captioner: Captioner) -> gr.Blocks:
     def caption_one(key: str, name: str) -> dict:
         try:
             photo = load_photo(key, at_least=SHOWN_SIDE)
-            with lock:
-                return player_item(key, name, photo, captioner([photo])[0])
+            with lock:  # of the file itself: so the page says what the command line says
+                caption = captioner([key])[0]
+            return player_item(key, name, photo, caption)
         except PhotoError as error:
             return {"key": key, "name": name, "error": str(error)}
 

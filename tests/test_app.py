@@ -122,7 +122,7 @@ def test_a_photo_keeps_its_shape(page):
     box = page.locator("#player canvas").bounding_box()
     with Image.open(PHOTOS / "beach-skyline-panorama.jpg") as photo:
         assert box["width"] / box["height"] == pytest.approx(photo.width / photo.height, rel=0.02)
-    assert page.locator("#player .frame img").bounding_box() == box
+    assert page.locator("#player .frame img").bounding_box() == pytest.approx(box, abs=0.5)
 
 
 def test_bad_photos_say_why_and_photos_can_be_added(page, tmp_path):
