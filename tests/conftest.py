@@ -1,5 +1,7 @@
 """What several test files share: a tiny random model and its tokenizer."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,17 @@ CAPTIONS = [
     "A black-and-white dog catches a frisbee .",
     "The woman 's hat is blue .",
 ]
+
+
+def require(found: bool, sentence: str) -> None:
+    """Skips where a program that pip cannot install is missing; in CI that is a failure."""
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(sentence)
+
+
+@pytest.fixture(scope="session")
+def java() -> None:
+    require(shutil.which("java") is not None, "The caption metrics run on Java: apt install default-jre-headless.")
 
 
 @pytest.fixture(scope="session")

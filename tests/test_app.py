@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PHOTOS
+from conftest import PHOTOS, require
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -41,10 +41,8 @@ def url(captioner):
 def browser():
     with sync_playwright() as playwright:
         binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        if binary is None and not Path(playwright.chromium.executable_path).exists():
-            pytest.fail(
-                "The tests of the page need Chromium: apt install chromium, or python -m playwright install chromium."
-            )
+        found = binary is not None or Path(playwright.chromium.executable_path).exists()
+        require(found, "The tests of the page need Chromium: apt install chromium, or playwright install chromium.")
         browser = playwright.chromium.launch(executable_path=binary, args=QUIET)
         yield browser
         browser.close()

@@ -26,7 +26,7 @@ def test_without_java_one_sentence_says_so(monkeypatch):
         score_captions(REFERENCES, ["a"] * 3)
 
 
-@pytest.mark.skipif(shutil.which("java") is None, reason="the metrics run on Java")
+@pytest.mark.usefixtures("java")
 def test_full_marks(monkeypatch):
     monkeypatch.setattr("pycocoevalcap.spice.spice.get_stanford_models", _no_network)
     scores = score_captions(REFERENCES, [texts[0] for texts in REFERENCES])

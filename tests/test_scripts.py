@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import shutil
 import subprocess
 import sys
 
@@ -60,18 +59,12 @@ def test_dev_score_rises(trained):
     assert max(scores[-5:]) > 2 * scores[0]
 
 
-@pytest.fixture(scope="module")
-def needs_java():
-    if shutil.which("java") is None:
-        pytest.fail("The caption metrics run on Java: please install a JRE (Debian: apt install default-jre-headless).")
-
-
 def evaluate(shapes, trained, launcher="python"):
     line = f"{launcher} -m train.evaluate --data {shapes} --split test --model {trained}/softmax/model --json"
     return json.loads(run(line))
 
 
-@pytest.mark.usefixtures("needs_java")
+@pytest.mark.usefixtures("java")
 def test_evaluation_reports_every_metric_and_its_circumstances(shapes, trained):
     report = evaluate(shapes, trained)
     for metric in ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"):
