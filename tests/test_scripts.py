@@ -46,6 +46,17 @@ def test_the_student_comes_closer_to_its_teacher(trained):
     assert "score" in rows[-1]
 
 
+def test_frozen_stages_stay_as_they_were(shapes, trained, tmp_path):
+    run(
+        f"python -m train.distill --photos {shapes}/Images --init {trained}/backbone --freeze 2 --out {tmp_path} "
+        "--steps 2 --batch-size 8 --sizes 64"
+    )
+    before = load_file(trained / "backbone" / "backbone.safetensors")
+    after = load_file(tmp_path / "backbone.safetensors")
+    changed = {name.split(".")[1] for name, value in before.items() if value.ndim == 4 and not value.equal(after[name])}
+    assert changed == {"layer3", "layer4"}
+
+
 def test_the_model_holds_the_distilled_backbone(trained):
     backbone = load_file(trained / "backbone" / "backbone.safetensors")
     model = load_file(trained / "softmax" / "model" / "model.safetensors")

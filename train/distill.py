@@ -121,6 +121,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--backbone", default="resnet26d", help="any ResNet or DenseNet of timm")
     parser.add_argument("--pretrained", action="store_true", help="just fetch timm's own weights")
     parser.add_argument("--init", type=Path, help="folder of an earlier backbone to go on from")
+    parser.add_argument("--freeze", type=int, default=0, metavar="N", help="train only what comes after the stem and "
+                        "the first N stages of a ResNet")  # fmt: skip
     parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--batch-size", type=int, default=64, help="photos a step and process")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 128, 160, 192],
@@ -142,6 +144,10 @@ def main(arguments: list[str] | None = None) -> None:
     judged = [path for path in found if held_out and path.name in held_out[0]][:500]
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
     student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)
+    if options.freeze:
+        first = [f"layer{number}" for number in range(1, options.freeze + 1)]
+        for name in ("conv1", "bn1", *first):
+            getattr(student.network, name).requires_grad_(False)
     task = Distillation(student, load_teacher()).to(memory_format=torch.channels_last)
 
     world = options.batch_size * accelerator.num_processes
