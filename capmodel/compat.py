@@ -16,10 +16,6 @@ _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _library: torch.library.Library | None = None  # the operators live only as long as this object
 
 
-def _has_operator(name: str) -> bool:
-    return hasattr(torch.ops.torchvision, name)
-
-
 def declare_missing_operators() -> bool:
     """Declares torchvision's ``nms`` and ``qnms`` if importing it would fail for want of them.
 
@@ -39,8 +35,7 @@ def declare_missing_operators() -> bool:
     # "DEF" may be opened once a process, hence the check above rather than an early declaration.
     _library = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
-        if not _has_operator(name):
-            _library.define(name + _SCHEMA)
+        _library.define(name + _SCHEMA)
     return True
 
 

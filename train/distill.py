@@ -158,7 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
         return {"pixels": crop_batch(photos, range(first, first + options.batch_size), size, options.seed)}
 
     def validate(task: Distillation) -> dict[str, float]:
-        task.student.save(options.out)
+        task.student.save(options.out)  # there is always a validation at the end, so also the finished student
         task.eval()
         agreed = []
         for first in range(0, len(judged), options.batch_size):
@@ -177,8 +177,6 @@ def main(arguments: list[str] | None = None) -> None:
         accelerator,
         validate,
     )
-    if accelerator.is_main_process:
-        task.student.save(options.out)
 
 
 if __name__ == "__main__":
