@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .captioner import Captioner
+from .captioner import Caption, Captioner
 from .decoding import DecodeOptions
 from .photos import PhotoError, list_photos, load_photo
 
@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--figure", type=Path, metavar="OUT.png", help="draw one panel a word")
     parser.add_argument("--gif", type=Path, metavar="OUT.gif", help="animate the attention, word by word")
+    parser.add_argument("--mp4", type=Path, metavar="OUT.mp4", help="the same as a video")
+    parser.add_argument("--html", type=Path, metavar="OUT.html", help="all photos in one page that plays offline")
     parser.add_argument("--model", default="softmax", metavar="NAME_OR_FOLDER_OR_HUB_ID", help="default: softmax")
     options = parser.parse_args(arguments)
 
@@ -36,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     paths = list(_expand(options.photos))
     if not paths:
         parser.error("there are no photos in " + ", ".join(map(str, options.photos)))
-    failed = False
+    failed, captions = False, []
     bar = tqdm(total=len(paths), unit="photo", disable=len(paths) < 2 or not sys.stderr.isatty())
     for number, (path, result) in enumerate(zip(paths, captioner.stream(paths, decode), strict=True), 1):
         bar.update()
@@ -51,15 +53,21 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps({"photo": str(path), **result.as_dict()}), flush=True)
         else:
             print(result.text if len(paths) == 1 else f"{path}: {result.text}", flush=True)
-        if options.figure or options.gif:
-            from .render import save_figure, save_gif  # only here: they load slowly
-
-            photo = load_photo(path, at_least=800)
-            for target, save in ((options.figure, save_figure), (options.gif, save_gif)):
-                if target:
-                    save(photo, result, _numbered(target, number, path) if len(paths) > 1 else target)
+        captions.append((path, result))
+        for kind, target in (("png", options.figure), ("gif", options.gif), ("mp4", options.mp4)):
+            if target:
+                _export([(path, result)], kind, _numbered(target, number, path) if len(paths) > 1 else target)
     bar.close()
+    if options.html and captions:
+        _export(captions, "html", options.html)
     return int(failed)
+
+
+def _export(captions: list[tuple[Path, Caption]], kind: str, target: Path) -> None:
+    from .export import SHOWN_SIDE, Exhibit, export  # only here: it loads slowly
+
+    photos = (Exhibit(path.name, load_photo(path, at_least=SHOWN_SIDE), [caption]) for path, caption in captions)
+    export(photos, kind, target)
 
 
 def _expand(paths: list[Path]) -> Iterator[Path]:

@@ -7,13 +7,12 @@ model looked everywhere alike. So a flat map looks flat.
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from .captioner import Caption
 
 VEIL = np.array([8, 10, 24], np.float32)  # dark blue
 OPACITY = 0.82  # of the veil where there is no attention
-FADE_FRAMES, FADE_MS, HOLD_MS = 4, 70, 750
 
 
 def times_uniform(weights: np.ndarray) -> np.ndarray:
@@ -78,7 +77,7 @@ def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
     """
     from matplotlib.figure import Figure  # imported where it is needed: it is slow to load
 
-    photo = _fit(photo, 480)
+    photo = fit(photo, 480)
     height, width = photo.shape[:2]
     top = scale_top(caption)
     columns = min(6 if width <= 1.5 * height else 4, len(caption.words) + 1)
@@ -108,52 +107,8 @@ def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def save_gif(photo: np.ndarray, caption: Caption, path: Path) -> None:
-    """Saves an animation: the attention fades from word to word over the photo, the caption below it.
-
-    Args:
-        photo: RGB uint8 (height, width, 3).
-    """
-    photo = _fit(photo, 400)
-    height, width = photo.shape[:2]
-    top = scale_top(caption)
-    maps = [smooth_map(word.weights, height, width) for word in caption.words]
-    frames, durations = [], []
-    before = np.full((height, width), 1.0, np.float32)
-    for index, heat in enumerate(maps):
-        for step in range(1, FADE_FRAMES + 1):
-            share = step / FADE_FRAMES
-            frames.append(_with_text(veil(photo, before + (heat - before) * share, top), caption, index))
-            durations.append(HOLD_MS if step == FADE_FRAMES else FADE_MS)
-        before = heat
-    # Without dithering: its noise would differ from frame to frame and swell the file.
-    frames = [frame.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for frame in frames]
-    frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
-
-
-def _fit(photo: np.ndarray, longest: int) -> np.ndarray:
+def fit(photo: np.ndarray, longest: int) -> np.ndarray:
     """Shrinks a photo so that its longer side is at most `longest` pixels."""
     image = Image.fromarray(photo)
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.asarray(image)
-
-
-def _with_text(picture: np.ndarray, caption: Caption, current: int) -> Image.Image:
-    """Writes the caption below a picture, the current word in yellow."""
-    height, width = picture.shape[:2]
-    size = 20
-    font = ImageFont.load_default(size)
-    space = font.getlength(" ")
-    places, x, y = [], 12.0, 10.0
-    for word in caption.words:
-        length = font.getlength(word.text)
-        if x > 12 and x + length > width - 12:
-            x, y = 12.0, y + 1.4 * size
-        places.append((x, y))
-        x += length + space
-    image = Image.new("RGB", (width, round(height + y + 1.4 * size + 10)), (18, 18, 24))
-    image.paste(Image.fromarray(picture))
-    draw = ImageDraw.Draw(image)
-    for index, (word, (x, y)) in enumerate(zip(caption.words, places, strict=True)):
-        draw.text((x, height + y), word.text, font=font, fill=(255, 214, 90) if index == current else (200, 200, 205))
-    return image

@@ -1,0 +1,162 @@
+"""The photos that visitors brought, and what the model said of them, for a while.
+
+A photo is known by its content, so nobody's photo is captioned twice; whoever does not hold the
+photo cannot name it. Files are kept in a private folder, out of reach of any web server.
+"""
+
+import base64
+import hashlib
+import io
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .alternatives import END_WORD
+from .batcher import Batcher
+from .captioner import Caption, Captioner
+from .decoding import DecodeOptions
+from .export import Exhibit
+from .photos import load_photo
+from .probe import Probe, probe_word
+
+KEPT_SECONDS = 45 * 60
+SHOWN_SIDE = 1280  # pixels
+CAPACITY = 500  # photos; then the oldest go
+BATCH = 4  # photos: larger ones would make the first of them wait, and win little
+LOADERS = 2  # photos decoded at a time: a large one takes hundreds of megabytes
+OPTIONS = DecodeOptions(candidates=3)
+
+
+class PhotoGone(LookupError):
+    """The photo is not, or no longer, in the album."""
+
+
+@dataclass
+class _Entry:
+    file: Path
+    since: float  # time.monotonic()
+    lock: threading.Lock  # who asks for a photo that is being captioned waits for it
+    square: np.ndarray | None = None  # (S, S, 3), as the model sees it
+    captions: list[Caption] | None = None
+
+
+class Album:
+    """Captions photos for many visitors at once, and answers questions about them.
+
+    Args:
+        captioner: used from one thread at a time.
+        kept_seconds: after which a photo and all that is known of it are deleted.
+
+    Every method may be called from any thread, and raises `PhotoGone` for an unknown key.
+    """
+
+    def __init__(self, captioner: Captioner, kept_seconds: float = KEPT_SECONDS):
+        self.captioner = captioner
+        self.kept_seconds = kept_seconds
+        self._folder = tempfile.TemporaryDirectory(prefix="capmodel-album-")
+        self._entries: dict[str, _Entry] = {}
+        self._lock = threading.Lock()
+        self._loading = threading.Semaphore(LOADERS)
+        self._model = threading.Lock()
+        self._describe = Batcher(self._describe_squares, BATCH)
+        threading.Thread(target=self._sweep, name="album", daemon=True).start()
+
+    def add(self, file: Path, *, move: bool = False) -> str:
+        """Takes in a photo file, copied or moved, and returns its key."""
+        with file.open("rb") as content:
+            key = hashlib.file_digest(content, "sha256").hexdigest()
+        with self._lock:
+            if entry := self._entries.get(key):
+                entry.since = time.monotonic()
+                if move:
+                    file.unlink()
+                return key
+            kept = Path(self._folder.name, key)
+            (shutil.move if move else shutil.copyfile)(file, kept)
+            self._entries[key] = _Entry(kept, time.monotonic(), threading.Lock())
+            self._forget(list(self._entries)[:-CAPACITY])
+        return key
+
+    def captions(self, key: str) -> list[Caption]:
+        """The three best captions, best first.
+
+        Raises:
+            PhotoError: the file is not a photo that can be read.
+        """
+        entry = self._entry(key)
+        with entry.lock:
+            if entry.captions is None:
+                with self._loading:
+                    entry.square = self.captioner.prepare(entry.file)
+                entry.captions = self._describe(entry.square)
+        return entry.captions
+
+    def photo(self, key: str) -> np.ndarray:
+        """The photo's pixels (height, width, 3), upright, its longer side at most `SHOWN_SIDE`."""
+        with self._loading:
+            image = Image.fromarray(load_photo(self._entry(key).file, at_least=SHOWN_SIDE))
+            image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+            return np.asarray(image)
+
+    def picture(self, key: str) -> str:
+        """The photo as a JPEG in a ``data:`` address, for browsers that cannot show its own format."""
+        file = io.BytesIO()
+        Image.fromarray(self.photo(key)).save(file, "JPEG", quality=85)
+        return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+    def exhibit(self, key: str, name: str, words: Sequence[str] | None = None) -> Exhibit:
+        """The photo and its captions, to be exported; the caption with just these words first, if given."""
+        captions = self.captions(key)
+        if words:
+            captions = [self.steer(key, [*words, END_WORD]), *captions]
+        return Exhibit(name, self.photo(key), captions)
+
+    def steer(self, key: str, words: Sequence[str]) -> Caption:
+        """The best caption that begins with these words; ends there if the last is `END_WORD`.
+
+        Raises:
+            ValueError: more words than a caption may have.
+        """
+        self.captions(key)
+        ends = words[-1] == END_WORD
+        prefix = " ".join(words[:-1] if ends else words)
+        longest = len(self.captioner.tokenizer.encode(prefix)) if ends else OPTIONS.max_tokens
+        square = self._entry(key).square
+        with self._model:
+            grid = self.captioner.encode([square])
+            return self.captioner.describe(grid, DecodeOptions(max_tokens=longest), [prefix])[0][0]
+
+    def probe(self, key: str, words: Sequence[str], index: int, cells: Sequence[int]) -> Probe:
+        """Hides cells and asks for a word again; see `probe_word`."""
+        self.captions(key)
+        square = self._entry(key).square
+        with self._model:
+            return probe_word(self.captioner, square, words, index, cells)
+
+    def _entry(self, key: str) -> _Entry:
+        with self._lock:
+            if key not in self._entries:
+                raise PhotoGone("This photo is no longer on the server.")
+            return self._entries[key]
+
+    def _describe_squares(self, squares: Sequence[np.ndarray]) -> list[list[Caption]]:
+        with self._model:
+            return self.captioner.describe(self.captioner.encode(squares), OPTIONS)
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._entries.pop(key).file.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        while True:
+            time.sleep(min(60, self.kept_seconds / 10))
+            oldest = time.monotonic() - self.kept_seconds
+            with self._lock:
+                self._forget([key for key, entry in self._entries.items() if entry.since < oldest])

@@ -1,0 +1,92 @@
+"""Animates a caption: the attention fades from word to word over the photo. As a GIF, or as a video."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .captioner import Caption
+from .render import fit, scale_top, smooth_map, veil
+
+FADE_MS, HOLD_MS = 280, 750
+BACKGROUND, TEXT, CURRENT = (18, 18, 24), (200, 200, 205), (255, 214, 90)
+GIF_SIDE, VIDEO_SIDE = 400, 960  # longer side of the photo, in pixels
+GIF_FADES = 4  # frames a fade
+VIDEO_RATE = 25  # frames a second
+VIDEO_QUALITY = 23  # x264's constant rate factor: 18 looks lossless, 28 poor
+
+
+def save_gif(photo: np.ndarray, caption: Caption, path: Path) -> None:
+    """Saves an animated GIF, the caption below the photo.
+
+    Args:
+        photo: RGB uint8 (height, width, 3).
+    """
+    frames = [Image.fromarray(frame) for frame, _ in _frames(fit(photo, GIF_SIDE), caption, GIF_FADES)]
+    durations = [HOLD_MS if holds else FADE_MS // GIF_FADES for holds in _holds(len(caption.words), GIF_FADES)]
+    # Without dithering: its noise would differ from frame to frame and swell the file.
+    frames = [frame.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for frame in frames]
+    frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+
+
+def save_mp4(photo: np.ndarray, caption: Caption, path: Path) -> None:
+    """Saves a video that browsers and slides play: H.264, 4:2:0, the caption below the photo.
+
+    Args:
+        photo: RGB uint8 (height, width, 3).
+    """
+    import av  # imported where it is needed: it loads a video library
+
+    fades = round(VIDEO_RATE * FADE_MS / 1000)
+    hold = round(VIDEO_RATE * HOLD_MS / 1000)
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=VIDEO_RATE, options={"crf": str(VIDEO_QUALITY)})
+        stream.pix_fmt = "yuv420p"
+        for picture, holds in _frames(fit(photo, VIDEO_SIDE), caption, fades):
+            height, width = (side // 2 * 2 for side in picture.shape[:2])  # 4:2:0 needs even sides
+            if not stream.codec_context.is_open:
+                stream.width, stream.height = width, height
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
+            for _ in range(hold if holds else 1):
+                frame.pts = None  # the next in time
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _frames(photo: np.ndarray, caption: Caption, fades: int) -> Iterator[tuple[np.ndarray, bool]]:
+    """Each frame as RGB uint8 (height, width, 3), and whether it is the one that holds on a word."""
+    height, width = photo.shape[:2]
+    top = scale_top(caption)
+    before = np.full((height, width), 1.0, np.float32)
+    for index, word in enumerate(caption.words):
+        heat = smooth_map(word.weights, height, width)
+        text = _text_below(width, max(height, width), caption, index)
+        for step in range(1, fades + 1):
+            faded = veil(photo, before + (heat - before) * (step / fades), top)
+            yield np.concatenate([faded, text]), step == fades
+        before = heat
+
+
+def _holds(words: int, fades: int) -> list[bool]:
+    return ([False] * (fades - 1) + [True]) * words
+
+
+def _text_below(width: int, side: int, caption: Caption, current: int) -> np.ndarray:
+    """The caption as a picture (height, width, 3) for below the photo, the current word in yellow."""
+    size = max(14, side // 20)
+    margin = round(0.6 * size)
+    font = ImageFont.load_default(size)
+    space = font.getlength(" ")
+    places, x, y = [], margin, 0.5 * size
+    for word in caption.words:
+        length = font.getlength(word.text)
+        if x > margin and x + length > width - margin:
+            x, y = margin, y + 1.4 * size
+        places.append((x, y))
+        x += length + space
+    image = Image.new("RGB", (width, round(y + 1.9 * size)), BACKGROUND)
+    draw = ImageDraw.Draw(image)
+    for index, (word, place) in enumerate(zip(caption.words, places, strict=True)):
+        draw.text(place, word.text, font=font, fill=CURRENT if index == current else TEXT)
+    return np.asarray(image)

@@ -1,0 +1,112 @@
+"""Did it really look there? Hides a part of the photo and asks the model again.
+
+Zeiler & Fergus (2014), "Visualizing and Understanding Convolutional Networks", section 4.2, hid a
+patch of the photo to see what a network's answer hangs on. Attention says where the decoder read;
+only such a test says whether it mattered. Two controls belong to it: as many cells hidden elsewhere
+(is it this place that counts, or any hole?), and a decoder that sees no places at all, only the
+average of the grid (does the language model write the word anyway?).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .captioner import Caption, Captioner
+from .decoding import DecodeOptions
+from .tokenizer import START
+
+DRAWS = 5  # sets of random cells
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What became of a word when cells of the photo were hidden.
+
+    Attributes:
+        caption: what the model writes of the photo with the cells hidden.
+        before: the word's probability on the whole photo, 0..1, after the words before it.
+        after: the same with the cells hidden.
+        elsewhere: the same for each of several draws of as many cells among the others.
+        blind: the same for a decoder that sees the grid's average in every cell.
+    """
+
+    caption: Caption
+    before: float
+    after: float
+    elsewhere: list[float]
+    blind: float
+
+    def as_dict(self) -> dict:
+        """The numbers as plain values for JSON, without the caption."""
+        return {
+            "before": self.before,
+            "after": self.after,
+            "elsewhere": self.elsewhere,
+            "blind": self.blind,
+        }
+
+
+@torch.inference_mode()
+def probe_word(
+    captioner: Captioner,
+    square: np.ndarray,
+    words: Sequence[str],
+    index: int,
+    cells: Iterable[int],
+    options: DecodeOptions = DecodeOptions(),
+    seed: int = 0,
+) -> Probe:
+    """Hides cells of a photo and measures a word of its caption again.
+
+    Args:
+        square: the photo from `captioner.prepare`, uint8 (S, S, 3).
+        words: the caption.
+        index: of the word in question.
+        cells: to hide, numbered 0..L-1 row by row from the top left.
+        seed: of the random cells.
+
+    Raises:
+        ValueError: no such word, no cell, all cells, or a cell that is not in the grid.
+    """
+    count = captioner.model.encoder.grid_size**2
+    chosen = sorted(set(cells))
+    if not 0 <= index < len(words):
+        raise ValueError(f"there is no word {index} in a caption of {len(words)}")
+    if not chosen or len(chosen) == count or not 0 <= chosen[0] <= chosen[-1] < count:
+        raise ValueError(f"cells to hide must be some, but not all, of 0..{count - 1}, not {chosen}")
+
+    random = np.random.default_rng(seed)
+    others = np.setdiff1d(np.arange(count), chosen)
+    draws = [random.choice(others, min(len(chosen), len(others)), replace=False) for _ in range(DRAWS)]
+    grids = captioner.encode([square, *(hide_cells(square, hidden) for hidden in (chosen, *draws))])
+    blind = grids[:1].mean(1, keepdim=True).expand(1, count, -1)
+    before, after, *elsewhere, unseen = word_probability(captioner, torch.cat([grids, blind]), words, index).tolist()
+    caption = captioner.describe(grids[1:2], options)[0][0]
+    return Probe(caption, before, after, elsewhere, unseen)
+
+
+def hide_cells(square: np.ndarray, cells: Iterable[int], side: int = 8) -> np.ndarray:
+    """A copy of a photo (S, S, 3) whose cells have the mean colour of the whole.
+
+    Black or white patches would be things of their own; the mean colour says least.
+    """
+    hidden = square.copy()
+    size = len(square) // side
+    for cell in cells:
+        top, left = cell // side * size, cell % side * size
+        hidden[top : top + size, left : left + size] = square.mean((0, 1)).round()
+    return hidden
+
+
+def word_probability(captioner: Captioner, grids: Tensor, words: Sequence[str], index: int) -> Tensor:
+    """The probability of a caption's word after the words before it, on each of B grids (B, L, D): (B,)."""
+    encode = captioner.tokenizer.encode
+    before, tokens = encode(" ".join(words[:index])), encode(words[index])
+    spelled = torch.tensor([before + tokens], device=grids.device)
+    starts = torch.full_like(spelled[:, :1], START)
+    logits, _ = captioner.model.decoder(grids, torch.cat([starts, spelled[:, :-1]], 1).expand(len(grids), 1, -1))
+    logprobs = logits[:, 0].log_softmax(-1).gather(-1, spelled.expand(len(grids), -1)[..., None])[..., 0]
+    return logprobs[:, len(before) :].sum(-1).exp()
