@@ -4,11 +4,13 @@ pip install -r requirements.txt && python app.py
 """
 
 import argparse
-import base64
+import json
 import os
+import secrets
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 # Before gradio is imported: nothing asks other servers for anything, and uploads lie in a folder of neutral name.
@@ -17,34 +19,19 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "capmodel-photos")))
 
 import gradio as gr
-import numpy as np
 from gradio.data_classes import FileData
 from PIL import Image
 
-from capmodel import Caption, Captioner, PhotoError
-from capmodel.photos import load_photo
-from capmodel.render import scale_top
+from capmodel import Captioner, PhotoError
+from capmodel.album import Album, PhotoGone
+from capmodel.export import KINDS, export
+from capmodel.jobs import Jobs, Progress
+from capmodel.player import player_files, player_item
 
 ASSETS = Path(__file__).parent / "assets"
-EXAMPLES = [
-    str(ASSETS / "photos" / f"{name}.jpg")
-    for name in [
-        "two-dogs-playing-on-grass",
-        "surfer-on-big-wave",
-        "skateboarder-in-concrete-bowl",
-        "soccer-players",
-        "dachshund-in-snow",
-        "jockey-on-galloping-horse",
-        "mountain-biker-in-mid-air",
-        "two-women-on-bicycles",
-        "rock-climber-above-sea",
-        "toddler-with-teddy-bear",
-        "penguin-on-snow",
-        "burger-and-fries",
-    ]
-]
-SHOWN_SIDE = 1280  # longer side of the photos that are served back, in pixels
-KEPT_SECONDS = 3600  # photos are deleted after that
+DEFAULT_MODEL = "softmax"
+KEPT_SECONDS = 45 * 60  # whatever a visitor brought is deleted after that
+THUMBNAIL = 240  # longer side of the example photos' thumbnails, in pixels
 TITLE = "Watch a network look"
 INTRO = (
     f"# {TITLE}\nDrop in photos, ten or more at once. A small neural network writes a caption for each; "
@@ -52,24 +39,27 @@ INTRO = (
 )
 CSS = (
     "#player .html-container { padding: 0 } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
+    "@keyframes breathe { from { opacity: .45 } }"
 )
 
 
 class AttentionPlayer(gr.HTML):
-    """Cards with captions and one big player.
+    """Photos in, cards with captions, and one big player; made of `assets/player*`.
 
-    Its value is ``{"items": [...], "total": photos in all}``. An item is a captioned photo,
-    ``{"key", "name", "image": FileData, "words": [text], "weights": base64 of float32 (words, 64),
-    "top": of the scale, in x uniform}``, or a bad one, ``{"key", "name", "error"}``.
+    Its value is ``{"samples": [the example photos], "kept_minutes": until photos are deleted}``.
+    Everything else it asks for, photo by photo, through `functions`: so captions come as photos
+    finish, and stopping is not to ask.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, value: dict, functions: list[Callable], **kwargs):
         # The template is constant: Gradio would evaluate ${...} in it, also in a file name.
+        files = player_files()
         super().__init__(
-            {"items": [], "total": 0},
-            html_template=(ASSETS / "player.html").read_text(encoding="utf-8"),
-            css_template=(ASSETS / "player.css").read_text(encoding="utf-8"),
-            js_on_load=(ASSETS / "player.js").read_text(encoding="utf-8"),
+            value,
+            html_template=files.html,
+            css_template=files.css,
+            js_on_load=files.js,
+            server_functions=functions,
             apply_default_css=False,
             **kwargs,
         )
@@ -78,92 +68,168 @@ class AttentionPlayer(gr.HTML):
         return {"type": "object"}
 
 
-def player_item(key: str, name: str, photo: np.ndarray, caption: Caption) -> dict:
-    """A captioned photo as the player's item; the photo is saved where Gradio may serve it, without metadata."""
-    image = Image.fromarray(photo)
-    image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-    path = gr.processing_utils.save_pil_to_cache(image, cache_dir=gr.utils.get_upload_folder(), format="webp")
-    weights = np.stack([word.weights for word in caption.words]).astype("<f4")
-    return {
-        "key": key,
-        "name": name,
-        "image": FileData(path=path, mime_type="image/webp", orig_name=name).model_dump(),
-        "words": [word.text for word in caption.words],
-        "weights": base64.b64encode(weights.tobytes()).decode(),
-        "top": scale_top(caption),
-    }
+def example_photos(remarks: bool) -> list[dict]:
+    """The example photos, with what a person and (if `remarks`) the bundled model said of each."""
+    samples = []
+    for photo in json.loads((ASSETS / "gallery.json").read_text(encoding="utf-8"))["photos"]:
+        path = ASSETS / "photos" / photo["file"]
+        with Image.open(path) as image:
+            image.thumbnail((THUMBNAIL, THUMBNAIL))
+            small = gr.processing_utils.save_pil_to_cache(image, cache_dir=gr.utils.get_upload_folder(), format="webp")
+        pictures = {"image": FileData(path=str(path)).model_dump(), "thumbnail": FileData(path=small).model_dump()}
+        said = photo if remarks else {key: photo[key] for key in ("file", "description")}
+        samples.append({**said, **pictures})
+    return samples
 
 
-def build_app(captioner: Captioner) -> gr.Blocks:
-    """The page around a captioner."""
-    lock = threading.Lock()  # a photo at a time, so that several visitors take turns
+def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int = KEPT_SECONDS) -> gr.Blocks:
+    """The page around a captioner.
 
-    def caption_one(key: str, name: str) -> dict:
+    Args:
+        remarks: show "Where it works, where it fails", which is about the bundled model.
+        kept_seconds: after which photos and files are deleted.
+    """
+    album, jobs = Album(captioner, kept_seconds), Jobs()
+    taking, taken = threading.Lock(), {}  # uploads -> keys
+
+    def answering(function: Callable[[dict], dict]) -> Callable[[dict], dict]:
+        """What goes wrong becomes an answer that the player can show."""
+
+        @wraps(function)
+        def answer(question: dict) -> dict:
+            try:
+                return function(question)
+            except PhotoGone:
+                return {"gone": True}
+            except PhotoError as error:
+                return {"error": str(error)}
+            except (KeyError, TypeError, ValueError, AttributeError):
+                return {"error": "The page asked for something that the server does not understand."}
+
+        return answer
+
+    def caption(question: dict) -> dict:
+        """{"path": of an upload} or {"sample": file name} -> the player's item."""
+        if "sample" in question:
+            path = next(photo for photo in (ASSETS / "photos").glob("*.jpg") if photo.name == question["sample"])
+            key = album.add(path)
+        else:
+            key = take_upload(question["path"])
+        return player_item(key, "", album.captions(key))
+
+    def take_upload(path: str) -> str:
+        if path not in page.upload_file_set:  # only what came in through Gradio's upload
+            raise ValueError("not an upload")
+        with taking:  # Gradio keeps equal files of two visitors as one: who comes second finds it taken
+            if Path(path).exists():
+                taken[path] = album.add(Path(path), move=path not in player.keep_in_cache)
+            return taken[path]
+
+    def steer(question: dict) -> dict:
+        """{"key", "words": to begin with} -> a caption."""
+        return player_item("", "", [album.steer(question["key"], _words(question["words"]))])["captions"][0]
+
+    def probe(question: dict) -> dict:
+        """{"key", "words": the caption, "index": of the word, "cells": to hide} -> probabilities and a caption."""
+        cells = [int(cell) for cell in question["cells"]]
+        found = album.probe(question["key"], _words(question["words"]), int(question["index"]), cells)
+        return {**found.as_dict(), "caption": player_item("", "", [found.caption])["captions"][0]}
+
+    def picture(question: dict) -> dict:
+        """{"key"} -> the photo as an address that every browser can show."""
+        return {"url": album.picture(question["key"])}
+
+    def known(question: dict) -> dict:
+        """{"key"} -> nothing, or {"gone": true}."""
+        album.captions(question["key"])
+        return {}
+
+    def make_file(question: dict) -> dict:
+        """{"kind", "photos": [{"key", "name", "words": of a steered caption, or null}]} -> {"job"}."""
+        kind = question["kind"]
+        if kind not in KINDS:
+            raise ValueError("no such kind")
+        wanted = [(str(photo["key"]), str(photo["name"]), photo.get("words")) for photo in question["photos"]]
+        target = Path(gr.utils.get_upload_folder(), secrets.token_hex(16), f"captions.{kind}")
+
+        def work(progress: Progress) -> Path:
+            target.parent.mkdir(parents=True)
+            exhibits = (album.exhibit(key, name, words and _words(words)) for key, name, words in wanted)
+            export(exhibits, kind, target, lambda done: progress(done, len(wanted)))
+            page.upload_file_set.add(str(target))  # deleted in time, as uploads are
+            return target
+
+        return {"job": jobs.start(work)}
+
+    def file_state(question: dict) -> dict:
+        """{"job"} -> {"done", "total"}, and at the end {"url", "name"}."""
+        state = jobs.state(question["job"])
+        if state.error:
+            raise state.error
+        if state.file:
+            return {"url": f"gradio_api/file={state.file}", "name": state.file.name}
+        return {"done": state.done, "total": state.total}
+
+    def caption_photo(photo: str) -> dict:
+        """Captions a photo and tells where the network looked for each word.
+
+        Args:
+            photo: an image file.
+
+        Returns:
+            The caption and its words, each with its probability (0..1), its alternatives and its
+            attention: 8 rows of 8 numbers that sum to 1, row 0 at the top of the photo.
+        """
+        path = Path(photo)
         try:
-            photo = load_photo(key, at_least=SHOWN_SIDE)
-            with lock:  # of the file itself: so the page says what the command line says
-                caption = captioner([key])[0]
-            return player_item(key, name, photo, caption)
+            key = album.add(path, move=True)
+            return {"photo": path.name, **album.captions(key)[0].as_dict()}
         except PhotoError as error:
-            return {"key": key, "name": name, "error": str(error)}
+            raise gr.Error(str(error), print_exception=False) from error
 
-    def caption_all(files: list[str] | None, known: dict[str, dict]) -> Iterator[tuple[dict, dict]]:
-        """Yields the player's value after each photo; `known` holds what this visitor has seen already."""
-        files = files or []
-        known = {key: known[key] for key in files if key in known}
-        items = []
-        for file in files:
-            if file not in known:
-                yield {"items": list(items), "total": len(files)}, known
-                known[file] = caption_one(file, Path(file).name)
-            items.append(known[file])
-        yield {"items": items, "total": len(files)}, known
-
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEPT_SECONDS // 4, KEPT_SECONDS)) as page:
+    functions = [answering(each) for each in (caption, steer, probe, picture, known, make_file, file_state)]
+    with gr.Blocks(
+        title=TITLE, analytics_enabled=False, delete_cache=(max(1, kept_seconds // 10), kept_seconds)
+    ) as page:
         gr.Markdown(INTRO)
-        files = gr.File(
-            label="Photos",
-            file_count="multiple",
-            file_types=["image", ".heic", ".heif"],
-            height=140,
-            elem_id="photos",
+        player = AttentionPlayer(
+            {"samples": example_photos(remarks), "kept_minutes": -(-kept_seconds // 60)}, functions, elem_id="player"
         )
-        examples = gr.Button("Or try twelve example photos", size="sm", elem_id="examples")
-        player = AttentionPlayer(elem_id="player")
-        known = gr.State({})
-        files.change(
-            caption_all,
-            [files, known],
-            [player, known],
-            show_progress="hidden",  # Gradio's own would dim the player
-            trigger_mode="always_last",
-            concurrency_limit=4,
-            api_visibility="private",
-        )
-        examples.click(lambda: EXAMPLES, None, files, show_progress="hidden", api_visibility="private")
+        with gr.Row(visible=False):  # the API: a file, never a path as text, which would read any file of the server
+            photo, found, button = gr.File(label="photo"), gr.JSON(label="caption"), gr.Button()
+        button.click(caption_photo, photo, found, api_name="caption", concurrency_limit=4)
     return page.queue(max_size=64)
+
+
+def _words(words: list[str]) -> list[str]:
+    if not words or not all(isinstance(word, str) and len(word) < 40 for word in words) or len(words) > 40:
+        raise ValueError("words must be a few short texts")
+    return words
 
 
 def launch_options() -> dict:
     """What the page needs when it is launched, wherever that is."""
     return {
-        "max_file_size": "100mb",  # one larger file refuses the whole drop, so it is set high
+        "max_file_size": "100mb",
         "css": CSS,
         "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         "footer_links": [],
         "run_history": False,
-        "allowed_paths": [str(ASSETS / "photos")],
         "ssr_mode": False,
+        "show_error": True,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="softmax", help="bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
+    )
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
+    parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     options = parser.parse_args()
-    page = build_app(Captioner.from_pretrained(options.model))
-    page.launch(server_port=options.port, **launch_options())
+    page = build_app(Captioner.from_pretrained(options.model), remarks=options.model == DEFAULT_MODEL)
+    page.launch(server_port=options.port, mcp_server=options.mcp, **launch_options())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+// Part 7: the cards, one a photo, and how far the captions are.
+
+let items = [];            // { key, name, state: 'waiting' | 'done' | 'bad', error, url, captions, choice, steered, bring, card }
+const cards = find('.cards'), progress = find('.progress');
+
+const say = text => { find('.live').textContent = text; };   // to screen readers
+
+function addItem(fields) {
+  const added = { state: 'waiting', choice: 0, steered: [], ...fields };
+  items.push(added);
+  added.card = make('li');
+  cards.append(added.card);
+  drawCard(added);
+  return added;
+}
+
+function finish(one, answer) {
+  Object.assign(one, answer.error ? { state: 'bad', error: answer.error } : { state: 'done', key: answer.key, captions: answer.captions });
+  drawCard(one);
+  if (one.state === 'done' && !item) open(one);
+}
+
+function drawCard(one) {
+  const parts = [];
+  const text = make('p', { textContent: { waiting: '', bad: `${one.name}: ${one.error}`, done: one.captions && textOf(one.captions[0]) }[one.state] });
+  if (one.state === 'done') {
+    const image = one.url ? make('img', { src: one.url, alt: '' }) : make('div', { className: 'blank' });
+    parts.push(make('button', { className: 'pick', onclick: () => pick(one) }, image, text));
+  } else {
+    parts.push(...one.state === 'waiting' ? [make('div', { className: 'blank' })] : [], text);
+  }
+  if (one.remove) {
+    const button = make('button', { className: 'remove', textContent: '\u00D7', title: 'Remove', onclick: one.remove });
+    button.setAttribute('aria-label', `Remove ${one.name}`);
+    parts.push(button);
+  }
+  one.card.className = `card ${one.state}`;
+  const focused = one.card.contains(document.activeElement) && document.activeElement.className;
+  one.card.replaceChildren(...parts);
+  if (focused) one.card.querySelector(`.${focused}`)?.focus();
+}
+
+// A photo's picture is there, or there in a better form.
+function setPicture(one, url) {
+  one.url = url;
+  if (items.includes(one)) drawCard(one);
+  if (item === one) photo.src = url;
+}
+
+function pick(one) {
+  open(one);
+  player.scrollIntoView({ block: 'nearest', behavior: calm.matches ? 'auto' : 'smooth' });
+  if (!calm.matches) togglePlaying();
+}
+
+function removeItem(one) {
+  const at = items.indexOf(one);
+  items.splice(at, 1);
+  one.card.remove();
+  if (one.url?.startsWith('blob:')) URL.revokeObjectURL(one.url);
+  if (item === one) {
+    openPanel(null);
+    item = null;
+    setPlaying(false);
+    player.hidden = true;
+    const next = items.slice(at).concat(items.slice(0, at).reverse()).find(each => each.state === 'done');
+    if (next) open(next);
+  }
+}
+
+listeners.push(what => {
+  if (what === 'photo') items.forEach(each => each.card.setAttribute('aria-current', each === item));
+});
