@@ -55,3 +55,37 @@ def tiny_model(tokenizer: Tokenizer) -> CaptionModel:
 @pytest.fixture
 def tiny_captioner(tiny_model: CaptionModel, tokenizer: Tokenizer) -> Captioner:
     return Captioner(tiny_model, tokenizer)
+
+
+@pytest.fixture(scope="session")
+def captioner() -> Captioner:
+    """The bundled model."""
+    return Captioner.from_pretrained()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from web import start_browser
+
+    with start_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def address(captioner: Captioner):
+    """Of the page, with the bundled model."""
+    from app import build_app, launch_options
+
+    app = build_app(captioner)
+    _, address, _ = app.launch(**launch_options(), server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    yield address
+    app.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    """The page, freshly opened, by someone who prefers reduced motion: nothing moves by itself."""
+    from web import open_page
+
+    with open_page(browser, address, reduced_motion="reduce") as page:
+        yield page

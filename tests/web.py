@@ -1,0 +1,69 @@
+"""What the tests of the page share: a running page, a browser, and what a person would see there."""
+
+import base64
+import io
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from conftest import require
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
+
+
+@contextmanager
+def start_browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        found = binary is not None or Path(playwright.chromium.executable_path).exists()
+        require(found, "The tests of the page need Chromium: apt install chromium, or playwright install chromium.")
+        browser = playwright.chromium.launch(executable_path=binary, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def open_page(browser: Browser, address: str, **context_options) -> Iterator[Page]:
+    """A page at an address; on leaving, that nothing went wrong in it and that it asked nobody else for anything."""
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context_options})
+    page = context.new_page()
+    problems, outside = [], []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    own = (address, "data:", "blob:")
+    page.on("request", lambda request: None if request.url.startswith(own) else outside.append(request.url))
+    page.goto(address)
+    page.wait_for_selector(".root .choose", state="attached")
+    yield page
+    context.close()
+    assert problems == []
+    assert outside == []
+
+
+def upload(page: Page, files) -> None:
+    page.set_input_files(".root .files", files)
+
+
+def captions(page: Page, count: int) -> list[str]:
+    """Waits until `count` photos are captioned (or refused), and reads their cards."""
+    expect(page.locator(".card:not(.waiting)")).to_have_count(count, timeout=60_000)
+    expect(page.locator(".card.waiting")).to_have_count(0)
+    return page.locator(".card p").all_inner_texts()
+
+
+def canvas(page: Page) -> np.ndarray:
+    """The veil's opacity as it is on the screen: (height, width), 0..255."""
+    data = page.locator(".player canvas").evaluate("canvas => canvas.toDataURL('image/png')")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))))[..., 3].astype(int)
