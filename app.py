@@ -5,6 +5,7 @@ pip install -r requirements.txt && python app.py
 
 import argparse
 import json
+import logging
 import os
 import secrets
 import tempfile
@@ -27,6 +28,8 @@ from capmodel.album import Album, PhotoGone
 from capmodel.export import KINDS, export
 from capmodel.jobs import Jobs, Progress
 from capmodel.player import player_files, player_item
+
+log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parent / "assets"
 DEFAULT_MODEL = "softmax"
@@ -103,7 +106,8 @@ def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int =
                 return {"gone": True}
             except PhotoError as error:
                 return {"error": str(error)}
-            except (KeyError, TypeError, ValueError, AttributeError):
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                log.warning("%s could not be answered", function.__name__, exc_info=error)
                 return {"error": "The page asked for something that the server does not understand."}
 
         return answer
@@ -164,8 +168,10 @@ def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int =
     def file_state(question: dict) -> dict:
         """{"job"} -> {"done", "total"}, and at the end {"url", "name"}."""
         state = jobs.state(question["job"])
-        if state.error:
+        if isinstance(state.error, PhotoGone | PhotoError):
             raise state.error
+        if state.error:
+            return {"error": "The file could not be made."}
         if state.file:
             return {"url": f"gradio_api/file={state.file}", "name": state.file.name}
         return {"done": state.done, "total": state.total}

@@ -1,5 +1,6 @@
 """Work that takes longer than a web request should: started, then asked after."""
 
+import logging
 import secrets
 import threading
 from collections import OrderedDict
@@ -7,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 KEPT = 200  # jobs whose state is remembered
 
@@ -50,6 +53,7 @@ class Jobs:
                 state.file = work(progress)
             except Exception as error:  # told to whoever asks
                 state.error = error
+                log.warning("a job failed", exc_info=error)
 
         self._pool.submit(run)
         return name

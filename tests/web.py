@@ -42,7 +42,7 @@ def open_page(browser: Browser, address: str, **context_options) -> Iterator[Pag
     problems, outside = [], []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: message.type == "error" and problems.append(message.text))
-    own = (address, "data:", "blob:")
+    own = (address.partition("?")[0], "data:", "blob:")
     page.on("request", lambda request: None if request.url.startswith(own) else outside.append(request.url))
     page.goto(address)
     page.wait_for_selector(".root .choose", state="attached")

@@ -17,10 +17,11 @@ async function download(kind, of, place) {
     key: each.key, name: each.name, words: each.steered.length ? each.steered.at(-1).words.map(one => one.text) : null,
   }));
   let state = await server.make_file({ kind, photos });
+  const { job } = state;
   while (!state.url && !state.error) {
     if (state.total > 1) told.textContent = `${state.done} of ${state.total} photos\u2026`;
     await wait(300);
-    state = await server.file_state({ job: state.job });
+    state = await server.file_state({ job });
   }
   if (state.error) throw new Error(state.error);
   const link = make('a', { href: state.url, download: state.name, textContent: state.name, className: 'file' });

@@ -7,11 +7,19 @@ const PHOTO_NAME = /\.(jpe?g|jpe|png|webp|gif|bmp|tiff?|hei[cf]|avif|ppm|pgm|jp2
 
 let queue = [], running = 0, stopped = false;
 
+// Uploads go one after the other, so that the first photo is there soonest.
+let uploading = Promise.resolve();
+function inTurn(work) {
+  const turn = uploading.then(work);
+  uploading = turn.catch(() => {});
+  return turn;
+}
+
 function addPhotos(files) {
   for (const file of files) {
     const one = addItem({ name: file.name || 'pasted photo', remove: () => dropItem(one) });
     one.bring = async () => {
-      const { path } = await upload(file);
+      const { path } = await inTurn(() => upload(file));
       return server.caption({ path });
     };
     one.picture = () => pictureOf(file, one);
@@ -39,7 +47,7 @@ function addSamples(samples) {
   pump();
 }
 
-// Starts what may start. Uploads go one after the other, so that the first photo is there soonest.
+// Starts what may start.
 function pump() {
   while (!stopped && running < AT_ONCE && queue.length) {
     running += 1;

@@ -31,10 +31,11 @@ function open(next) {
 
 // The caption in the player is another one: of another photo, another candidate, or steered.
 function useCaption(start = 0) {
+  word = Math.min(start, caption().words.length - 1);
   photo.alt = textOf(caption());
   drawLegend();
   tell('caption');
-  show(start);
+  show(word);
 }
 
 function show(next, focus) {

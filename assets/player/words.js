@@ -119,14 +119,14 @@ async function steer(alternative, button) {
     const steered = await ask('steer', { words: [...before, alternative] }, of);
     of.steered.push(steered);
     if (item !== of) return;
-    useCaption(Math.min(index, steered.words.length - 1));
+    useCaption(index);
     say(`The caption is now: ${textOf(steered)}`);
   });
 }
 
 function undo() {
   item.steered.pop();
-  useCaption(Math.min(word, caption().words.length - 1));
+  useCaption(word);
 }
 
 const rank = (text, probability) => [make('span', { textContent: text }), make('small', { textContent: percent(probability) })];

@@ -1,0 +1,179 @@
+"""The player: words, maps, cells, playing."""
+
+import numpy as np
+import pytest
+from conftest import PHOTOS
+from playwright.sync_api import expect
+from web import canvas, captions, open_page, upload
+
+SURFER = PHOTOS / "surfer-standing-on-beach.jpg"
+
+
+@pytest.fixture
+def surfer(page, captioner):
+    """The page with one photo in the player, and the caption that it must show."""
+    upload(page, SURFER)
+    captions(page, 1)
+    page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
+    page.caption = captioner([SURFER])[0]
+    return page
+
+
+def cell_of(picture: np.ndarray, pick) -> tuple[int, int]:
+    top, left = np.unravel_index(pick(picture), picture.shape)
+    return int(top * 8 / picture.shape[0]), int(left * 8 / picture.shape[1])
+
+
+def test_each_word_shows_its_own_map_where_the_array_says(surfer):
+    words = surfer.locator(".words button")
+    assert words.all_inner_texts() == [word.text for word in surfer.caption.words]
+    before = None
+    for index, word in enumerate(surfer.caption.words):
+        words.nth(index).click()
+        expect(words.nth(index)).to_have_attribute("aria-pressed", "true")
+        picture = canvas(surfer)
+        assert word.weights[cell_of(picture, np.argmin)] >= 0.8 * word.weights.max()  # the clearest point
+        if before is not None:
+            assert np.abs(picture - before).max() > 5
+        before = picture
+
+
+def test_one_scale_for_the_whole_caption(surfer):
+    """A word whose strongest cell is weak stays veiled: no map is stretched to look sharp."""
+    top = max(float(word.weights.max()) * 64 for word in surfer.caption.words)
+    expect(surfer.locator(".scale .top")).to_have_text(f"{top:.1f}×")
+    one = surfer.locator(".scale .one").evaluate("mark => parseFloat(mark.style.left)")
+    assert one == pytest.approx(100 * (1 / top) ** 0.5, abs=0.1)
+    surfer.locator(".raw").click()
+    for index, word in enumerate(surfer.caption.words):
+        surfer.locator(".words button").nth(index).click()
+        expected = 255 * 0.82 * (1 - (64 * float(word.weights.max()) / top) ** 0.5)
+        assert canvas(surfer).min() == pytest.approx(expected, abs=2)
+
+
+def test_the_bare_cells_and_their_numbers(surfer):
+    surfer.locator(".raw").click()
+    surfer.locator(".words button").nth(1).click()
+    shown = surfer.locator(".cells button").all_inner_texts()
+    assert shown == [f"{64 * value:.1f}" for value in surfer.caption.words[1].weights.flatten()]
+    picture = canvas(surfer)
+    rows, columns = (np.arange(8) * side // 8 + side // 16 for side in picture.shape)
+    middles, corners = picture[np.ix_(rows, columns)], picture[np.ix_(rows - 20, columns - 20)]
+    assert np.abs(middles - corners).max() <= 2  # the same all over a cell
+
+
+def test_keys_move_along_the_words(surfer):
+    words = surfer.locator(".words button")
+    words.first.focus()
+    surfer.keyboard.press("ArrowRight")
+    expect(words.nth(1)).to_be_focused()
+    surfer.keyboard.press("End")
+    expect(words.last).to_have_attribute("aria-pressed", "true")
+    surfer.keyboard.press("Home")
+    expect(words.first).to_be_focused()
+    words.nth(3).hover()
+    expect(words.nth(3)).to_have_attribute("aria-pressed", "true")
+
+
+def test_it_plays_to_the_end_pauses_and_keeps_its_pace(browser, address):
+    with open_page(browser, address) as page:  # here motion is welcome
+        upload(page, PHOTOS / "silhouette-at-aquarium.jpg")
+        captions(page, 1)
+        count = page.locator(".words button").count()
+        page.evaluate("""() => {
+            window.steps = [];
+            new MutationObserver(changes => changes.forEach(change => {
+                if (change.target.getAttribute('aria-pressed') === 'true') window.steps.push(performance.now());
+            })).observe(document.querySelector('.words'), { subtree: true, attributeFilter: ['aria-pressed'] });
+        }""")
+        pace = []
+        for speed in ("2", "1"):
+            page.locator(".speed").select_option(speed)
+            page.evaluate("window.steps = []")
+            page.locator(".play").click()
+            expect(page.locator(".play")).to_have_attribute("aria-label", "Pause")
+            expect(page.locator(".words button").last).to_have_attribute("aria-pressed", "true", timeout=20_000)
+            expect(page.locator(".play")).to_have_attribute("aria-label", "Play", timeout=5_000)
+            pace.append(np.diff(page.evaluate("window.steps")).mean())
+        assert len(page.evaluate("window.steps")) >= count
+        assert 1.5 < pace[1] / pace[0] < 2.6
+        page.locator(".play").click()
+        page.locator(".play").click()
+        pressed = page.locator(".words [aria-pressed=true]").inner_text()
+        page.wait_for_timeout(1600)
+        assert page.locator(".words [aria-pressed=true]").inner_text() == pressed
+
+
+def test_the_map_glides_from_word_to_word(browser, address):
+    with open_page(browser, address) as page:
+        upload(page, SURFER)
+        captions(page, 1)
+        page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
+        middle = page.evaluate("""async () => {   // how the veil changes in the 350 ms after a word is chosen
+            const canvas = document.querySelector('.player canvas'), seen = new Set();
+            document.querySelectorAll('.words button')[1].click();
+            for (let frame = 0; frame < 15; frame++) {
+                await new Promise(requestAnimationFrame);
+                seen.add(canvas.toDataURL().length + canvas.toDataURL().slice(-200));
+            }
+            return seen.size;
+        }""")
+        assert middle > 4
+
+
+def test_pointing_at_a_place_lights_the_words_that_looked_there(surfer):
+    box = surfer.locator(".frame").bounding_box()
+    for row, column in [(5, 6), (0, 0), (7, 0)]:
+        surfer.mouse.move(box["x"] + (column + 0.5) * box["width"] / 8, box["y"] + (row + 0.5) * box["height"] / 8)
+        lit = surfer.locator(".words button").evaluate_all("all => all.map(each => each.classList.contains('lit'))")
+        assert lit == [64 * float(word.weights[row, column]) >= 1.5 for word in surfer.caption.words]
+        assert any(lit)
+
+
+def test_f_fills_the_screen(surfer):
+    surfer.locator("body").press("f")
+    expect(surfer.locator(".player.fills")).to_be_visible()
+    box = surfer.locator(".player").bounding_box()
+    assert (box["x"], box["y"], box["width"]) == (0, 0, 1280)
+    size = surfer.locator(".words button").first.evaluate("word => parseFloat(getComputedStyle(word).fontSize)")
+    assert size > 30
+    surfer.locator("body").press("f")
+    expect(surfer.locator(".player.fills")).to_have_count(0)
+
+
+def test_words_are_tinted_by_their_probability(surfer):
+    tints = surfer.locator(".words button").evaluate_all(
+        "all => all.map(each => Number(getComputedStyle(each).getPropertyValue('--sure')))"
+    )
+    assert tints == pytest.approx([word.probability for word in surfer.caption.words], abs=1e-3)
+    order = np.argsort(tints[1:]) + 1  # the first word is the chosen one
+    surest, least = (surfer.locator(".words button").nth(int(index)) for index in (order[-1], order[0]))
+    look = "each => getComputedStyle(each).backgroundColor"
+    assert surest.evaluate(look) != least.evaluate(look)
+
+
+def test_alternatives_and_their_probabilities(surfer):
+    surfer.locator(".tools button", has_text="Other words").click()
+    surfer.locator(".words button").nth(4).click()
+    word = surfer.caption.words[4]
+    expect(surfer.locator(".about")).to_contain_text(f"{word.text} — {round(100 * word.probability)} %")
+    shown = surfer.locator(".chips .chip").all_inner_texts()
+    assert len(shown) == 5
+    for text, (other, probability) in zip(shown, word.alternatives, strict=True):
+        assert text.split("\n")[0] == other.replace(".", "end here")
+        assert f"{round(100 * probability)} %" in text or probability < 0.01
+
+
+def test_the_three_best_captions_have_their_own_maps(surfer):
+    surfer.locator(".tools button", has_text="Other captions").click()
+    choices = surfer.locator(".choices button")
+    texts = choices.all_inner_texts()
+    assert len(set(texts)) == 3
+    assert texts[0] == surfer.caption.text
+    before = canvas(surfer)
+    for index in (1, 2):
+        choices.nth(index).click()
+        expect(choices.nth(index)).to_have_attribute("aria-pressed", "true")
+        assert " ".join(surfer.locator(".words button").all_inner_texts()) == texts[index]
+    surfer.locator(".words button").nth(4).click()
+    assert np.abs(canvas(surfer) - before).max() > 5

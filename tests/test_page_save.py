@@ -1,0 +1,98 @@
+"""Files to take home, as the page hands them out."""
+
+import csv
+import io
+import json
+import zipfile
+
+import av
+import pytest
+from conftest import PHOTOS
+from PIL import Image
+from playwright.sync_api import expect
+from web import captions, open_page, upload
+
+SURFER, DOG = PHOTOS / "surfer-standing-on-beach.jpg", PHOTOS / "two-dogs-playing-on-grass.jpg"
+
+
+def save(page, kind: str):
+    with page.expect_download(timeout=60_000) as download:
+        page.locator(f".save-{kind}").click()
+    return download.value.path()
+
+
+def test_every_kind_of_file(page, captioner, tmp_path):
+    upload(page, [SURFER, DOG])
+    captions(page, 2)
+    page.locator(".tools button", has_text="Save").click()
+    both = [captioner([photo])[0] for photo in (SURFER, DOG)]
+    [told] = json.loads(save(page, "json").read_text())
+    assert told.pop("photo") == SURFER.name
+    assert len(told.pop("candidates")) == 2
+    assert told == both[0].as_dict()
+    lines = list(csv.DictReader(save(page, "csv").read_text(encoding="utf-8-sig").splitlines()))
+    assert [line["word"] for line in lines] == [word.text for word in both[0].words]
+    with Image.open(save(page, "png")) as sheet:
+        assert sheet.width > 600
+    with Image.open(save(page, "gif")) as film:
+        assert film.n_frames > 10
+    with av.open(str(save(page, "mp4"))) as video:
+        assert video.streams.video[0].codec_context.name == "h264"
+    with zipfile.ZipFile(io.BytesIO(save(page, "zip").read_bytes())) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        assert len([name for name in names if name.endswith("attention.mp4")]) == 2
+        assert [each["caption"] for each in json.loads(archive.read("captions.json"))] == [one.text for one in both]
+        assert "two-dogs-playing-on-grass" in " ".join(names)
+
+
+def test_the_saved_page_plays_without_a_server(page, browser, captioner, tmp_path):
+    upload(page, [SURFER, DOG])
+    captions(page, 2)
+    page.locator(".tools button", has_text="Save").click()
+    offline = tmp_path / "photos.html"
+    offline.write_bytes(save(page, "html").read_bytes())
+    with open_page(browser, offline.as_uri()) as alone:
+        assert captions(alone, 2) == [captioner([photo])[0].text for photo in (SURFER, DOG)]
+        expect(alone.locator(".intake")).to_be_hidden()
+        alone.locator(".card .pick").nth(1).click()
+        assert " ".join(alone.locator(".words button").all_inner_texts()) == captioner([DOG])[0].text
+
+
+def test_a_steered_caption_is_saved_as_it_is_shown(page):
+    upload(page, SURFER)
+    captions(page, 1)
+    page.locator(".tools button", has_text="Other words").click()
+    page.locator(".words button").nth(1).click()
+    page.locator(".chips button.chip").first.click()
+    expect(page.locator(".undo")).to_be_visible()
+    shown = " ".join(page.locator(".words button").all_inner_texts())
+    page.locator(".tools button", has_text="Save").click()
+    assert json.loads(save(page, "json").read_text())[0]["caption"] == shown
+
+
+def test_a_photo_that_left_the_server_is_brought_again(browser, captioner):
+    from app import build_app, launch_options
+
+    app = build_app(captioner, kept_seconds=2)
+    try:
+        _, address, _ = app.launch(**launch_options(), server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+        with open_page(browser, address, reduced_motion="reduce") as page:
+            upload(page, SURFER)
+            captions(page, 1)
+            page.wait_for_timeout(3500)
+            page.locator(".tools button", has_text="Other words").click()
+            page.locator(".words button").nth(1).click()
+            page.locator(".chips button.chip").first.click()
+            expect(page.locator(".undo")).to_be_visible(timeout=10_000)
+    finally:
+        app.close()
+
+
+@pytest.mark.parametrize("photos", [PHOTOS / "beach-skyline-panorama.jpg", PHOTOS / "dog-jumping-over-rocks.jpg"])
+def test_videos_stay_small(captioner, photos, tmp_path):
+    from capmodel.animation import save_mp4
+    from capmodel.photos import load_photo
+
+    save_mp4(load_photo(photos), captioner([photos])[0], tmp_path / "x.mp4")
+    assert (tmp_path / "x.mp4").stat().st_size < 3_000_000
