@@ -10,7 +10,9 @@ import os
 import secrets
 import tempfile
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from PIL import Image
 
 from capmodel import Captioner, PhotoError
 from capmodel.album import Album, PhotoGone
+from capmodel.background import repeat
 from capmodel.export import KINDS, export
 from capmodel.jobs import Jobs, Progress
 from capmodel.player import player_files, player_item
@@ -85,6 +88,41 @@ def example_photos(remarks: bool) -> list[dict]:
     return samples
 
 
+class Uploads:
+    """What came in through Gradio's upload: taken into the album, or deleted if nobody asks for it.
+
+    Gradio's own `delete_cache` would do the second, but stops for good when a file comes in while it looks.
+    """
+
+    def __init__(self, page: gr.Blocks, player: AttentionPlayer, album: Album):
+        self._page, self._player, self._album = page, player, album
+        self._taken: dict[str, tuple[str, float]] = {}  # path -> key in the album, time.time()
+        self._lock = threading.Lock()
+        repeat(self._sweep, min(60, album.kept_seconds / 10))
+
+    def take(self, path: str) -> str:
+        """Moves an upload into the album and returns its key there; ValueError if it is none."""
+        if path not in self._page.upload_file_set:
+            raise ValueError("not an upload")
+        with self._lock:  # Gradio keeps equal files of two visitors as one: who comes second finds it taken
+            if Path(path).exists():  # the example photos stay where they are, whoever uploads them too
+                key = self._album.add(Path(path), move=path not in self._player.keep_in_cache)
+                self._taken[path] = key, time.time()
+            return self._taken[path][0]
+
+    def _sweep(self) -> None:
+        oldest = time.time() - self._album.kept_seconds
+        for path in set(self._page.upload_file_set) - self._player.keep_in_cache:
+            file = Path(path)
+            since = file.stat().st_ctime if file.exists() else self._taken.get(path, ("", 0.0))[1]
+            if since < oldest:
+                file.unlink(missing_ok=True)
+                self._page.upload_file_set.discard(path)
+                self._taken.pop(path, None)
+                with suppress(OSError):
+                    file.parent.rmdir()
+
+
 def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int = KEPT_SECONDS) -> gr.Blocks:
     """The page around a captioner.
 
@@ -93,7 +131,7 @@ def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int =
         kept_seconds: after which photos and files are deleted.
     """
     album, jobs = Album(captioner, kept_seconds), Jobs()
-    taking, taken = threading.Lock(), {}  # uploads -> keys
+    samples = {photo.name: photo for photo in (ASSETS / "photos").glob("*.jpg")}
 
     def answering(function: Callable[[dict], dict]) -> Callable[[dict], dict]:
         """What goes wrong becomes an answer that the player can show."""
@@ -114,20 +152,8 @@ def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int =
 
     def caption(question: dict) -> dict:
         """{"path": of an upload} or {"sample": file name} -> the player's item."""
-        if "sample" in question:
-            path = next(photo for photo in (ASSETS / "photos").glob("*.jpg") if photo.name == question["sample"])
-            key = album.add(path)
-        else:
-            key = take_upload(question["path"])
+        key = album.add(samples[question["sample"]]) if "sample" in question else uploads.take(question["path"])
         return player_item(key, "", album.captions(key))
-
-    def take_upload(path: str) -> str:
-        if path not in page.upload_file_set:  # only what came in through Gradio's upload
-            raise ValueError("not an upload")
-        with taking:  # Gradio keeps equal files of two visitors as one: who comes second finds it taken
-            if Path(path).exists():
-                taken[path] = album.add(Path(path), move=path not in player.keep_in_cache)
-            return taken[path]
 
     def steer(question: dict) -> dict:
         """{"key", "words": to begin with} -> a caption."""
@@ -188,19 +214,19 @@ def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int =
         """
         path = Path(photo)
         try:
-            key = album.add(path, move=True)
+            key = uploads.take(photo) if photo in page.upload_file_set else album.add(path, move=True)
             return {"photo": path.name, **album.captions(key)[0].as_dict()}
         except PhotoError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
     functions = [answering(each) for each in (caption, steer, probe, picture, known, make_file, file_state)]
-    with gr.Blocks(
-        title=TITLE, analytics_enabled=False, delete_cache=(max(1, kept_seconds // 10), kept_seconds)
-    ) as page:
+    # delete_cache: here only for what is left when the server ends.
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(10**9, 1)) as page:
         gr.Markdown(INTRO)
         player = AttentionPlayer(
             {"samples": example_photos(remarks), "kept_minutes": -(-kept_seconds // 60)}, functions, elem_id="player"
         )
+        uploads = Uploads(page, player, album)
         with gr.Row(visible=False):  # the API: a file, never a path as text, which would read any file of the server
             photo, found, button = gr.File(label="photo"), gr.JSON(label="caption"), gr.Button()
         button.click(caption_photo, photo, found, api_name="caption", concurrency_limit=4)

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from .alternatives import END_WORD
+from .background import repeat
 from .batcher import Batcher
 from .captioner import Caption, Captioner
 from .decoding import DecodeOptions
@@ -66,7 +67,7 @@ class Album:
         self._loading = threading.Semaphore(LOADERS)
         self._model = threading.Lock()
         self._describe = Batcher(self._describe_squares, BATCH)
-        threading.Thread(target=self._sweep, name="album", daemon=True).start()
+        repeat(self._sweep, min(60, kept_seconds / 10))
 
     def add(self, file: Path, *, move: bool = False) -> str:
         """Takes in a photo file, copied or moved, and returns its key."""
@@ -140,6 +141,10 @@ class Album:
         with self._model:
             return probe_word(self.captioner, square, words, index, cells)
 
+    def files(self) -> list[Path]:
+        """The files that are kept now."""
+        return sorted(Path(self._folder.name).iterdir())
+
     def _entry(self, key: str) -> _Entry:
         with self._lock:
             if key not in self._entries:
@@ -155,8 +160,6 @@ class Album:
             self._entries.pop(key).file.unlink(missing_ok=True)
 
     def _sweep(self) -> None:
-        while True:
-            time.sleep(min(60, self.kept_seconds / 10))
-            oldest = time.monotonic() - self.kept_seconds
-            with self._lock:
-                self._forget([key for key, entry in self._entries.items() if entry.since < oldest])
+        oldest = time.monotonic() - self.kept_seconds
+        with self._lock:
+            self._forget([key for key, entry in self._entries.items() if entry.since < oldest])

@@ -32,6 +32,10 @@ class Batcher(Generic[Item, Result]):
         self._waiting.put((item, future))
         return future.result()
 
+    def waiting(self) -> int:
+        """How many items wait for their batch."""
+        return self._waiting.qsize()
+
     def _run(self) -> None:
         while True:
             batch = [self._waiting.get()]

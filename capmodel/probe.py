@@ -101,6 +101,7 @@ def hide_cells(square: np.ndarray, cells: Iterable[int], side: int = 8) -> np.nd
     return hidden
 
 
+@torch.inference_mode()
 def word_probability(captioner: Captioner, grids: Tensor, words: Sequence[str], index: int) -> Tensor:
     """The probability of a caption's word after the words before it, on each of B grids (B, L, D): (B,)."""
     encode = captioner.tokenizer.encode

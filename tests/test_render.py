@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from capmodel import Caption, Word
-from capmodel.render import VEIL, save_figure, save_gif, scale_top, smooth_map, times_uniform, veil
+from capmodel.animation import save_gif
+from capmodel.render import VEIL, save_figure, scale_top, smooth_map, times_uniform, veil
 
 
 def peaked(row: int, column: int, share: float = 0.5) -> np.ndarray:

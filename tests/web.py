@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 from conftest import require
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -67,3 +68,13 @@ def canvas(page: Page) -> np.ndarray:
     """The veil's opacity as it is on the screen: (height, width), 0..255."""
     data = page.locator(".player canvas").evaluate("canvas => canvas.toDataURL('image/png')")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))))[..., 3].astype(int)
+
+
+def assert_same(found: dict, expected: dict) -> None:
+    """That two captions `as_dict` are the same: batches of other sizes differ in the last digits."""
+    assert found["caption"] == expected["caption"]
+    for one, other in zip(found["words"], expected["words"], strict=True):
+        assert one["word"] == other["word"]
+        assert one["probability"] == pytest.approx(other["probability"], abs=2e-4)
+        np.testing.assert_allclose(one["attention"], other["attention"], atol=1e-5)
+        assert [text for text, _ in one["alternatives"]] == [text for text, _ in other["alternatives"]]

@@ -1,0 +1,94 @@
+"""The page as a service: the same object as the command line's JSON, and a tool for language models."""
+
+import asyncio
+import base64
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import PHOTOS
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from web import assert_same
+
+PHOTO = PHOTOS / "two-dogs-playing-on-grass.jpg"
+
+
+@pytest.fixture(scope="module")
+def client(address):
+    return Client(address, verbose=False)
+
+
+def test_the_same_object_as_on_the_command_line(client):
+    line = subprocess.run(
+        [sys.executable, "-m", "capmodel", "--json", PHOTO], capture_output=True, text=True, timeout=120
+    )
+    expected = json.loads(line.stdout)
+    found = client.predict(handle_file(PHOTO), api_name="/caption")
+    assert found["photo"] == PHOTO.name
+    assert set(found) == set(expected)
+    assert_same(found, expected)
+
+
+def test_only_captions_are_public(client):
+    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/caption"]
+    assert client.view_api(return_format="dict")["unnamed_endpoints"] == {}
+
+
+def test_a_bad_photo_is_explained(client, tmp_path):
+    (tmp_path / "letter.jpg").write_text("Dear reader")
+    with pytest.raises(AppError, match="not a photo"):
+        client.predict(handle_file(tmp_path / "letter.jpg"), api_name="/caption")
+
+
+def test_a_path_of_the_server_is_refused(client):
+    with pytest.raises(Exception, match=r".+") as refused:
+        client.predict("/etc/passwd", api_name="/caption")
+    assert "root:" not in str(refused.value)
+
+
+def test_a_tool_for_language_models():
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "app.py", "--mcp", "--port", str(port)],
+        cwd=Path(__file__).parent.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if httpx.get(address).status_code == 200:
+                    break
+            except httpx.HTTPError:
+                assert time.monotonic() < deadline
+                time.sleep(0.3)
+
+        async def use() -> tuple[list, str]:
+            endpoint = streamablehttp_client(f"{address}/gradio_api/mcp/")
+            async with endpoint as (reading, writing, _), ClientSession(reading, writing) as session:
+                await session.initialize()
+                tools = (await session.list_tools()).tools
+                photo = "data:image/jpeg;base64," + base64.b64encode(PHOTO.read_bytes()).decode()
+                answer = await session.call_tool(tools[0].name, {"photo": photo})
+                return tools, "".join(part.text for part in answer.content if part.type == "text")
+
+        tools, answer = asyncio.run(use())
+    finally:
+        server.terminate()
+        server.wait(20)
+    assert len(tools) == 1
+    assert "Captions a photo" in tools[0].description
+    assert "dog" in answer
