@@ -7,12 +7,8 @@ import argparse
 import json
 import logging
 import os
-import secrets
 import tempfile
-import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 
@@ -24,12 +20,15 @@ os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "capmod
 import gradio as gr
 from gradio.data_classes import FileData
 from PIL import Image
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from capmodel import Captioner, PhotoError
 from capmodel.album import Album, PhotoGone
-from capmodel.background import repeat
 from capmodel.export import KINDS, export
-from capmodel.jobs import Jobs, Progress
+from capmodel.jobs import Jobs
 from capmodel.player import player_files, player_item
 
 log = logging.getLogger(__name__)
@@ -37,6 +36,7 @@ log = logging.getLogger(__name__)
 ASSETS = Path(__file__).parent / "assets"
 DEFAULT_MODEL = "softmax"
 KEPT_SECONDS = 45 * 60  # whatever a visitor brought is deleted after that
+LARGEST = 100_000_000  # bytes a photo
 THUMBNAIL = 240  # longer side of the example photos' thumbnails, in pixels
 TITLE = "Watch a network look"
 INTRO = (
@@ -47,6 +47,17 @@ CSS = (
     "#player .html-container { padding: 0 } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
     "@keyframes breathe { from { opacity: .45 } }"
 )
+
+
+LAUNCH = {
+    "max_file_size": LARGEST,
+    "css": CSS,
+    "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+    "footer_links": [],
+    "run_history": False,
+    "ssr_mode": False,
+    "show_error": True,
+}
 
 
 class AttentionPlayer(gr.HTML):
@@ -88,49 +99,16 @@ def example_photos(remarks: bool) -> list[dict]:
     return samples
 
 
-class Uploads:
-    """What came in through Gradio's upload: taken into the album, or deleted if nobody asks for it.
-
-    Gradio's own `delete_cache` would do the second, but stops for good when a file comes in while it looks.
-    """
-
-    def __init__(self, page: gr.Blocks, player: AttentionPlayer, album: Album):
-        self._page, self._player, self._album = page, player, album
-        self._taken: dict[str, tuple[str, float]] = {}  # path -> key in the album, time.time()
-        self._lock = threading.Lock()
-        repeat(self._sweep, min(60, album.kept_seconds / 10))
-
-    def take(self, path: str) -> str:
-        """Moves an upload into the album and returns its key there; ValueError if it is none."""
-        if path not in self._page.upload_file_set:
-            raise ValueError("not an upload")
-        with self._lock:  # Gradio keeps equal files of two visitors as one: who comes second finds it taken
-            if Path(path).exists():  # the example photos stay where they are, whoever uploads them too
-                key = self._album.add(Path(path), move=path not in self._player.keep_in_cache)
-                self._taken[path] = key, time.time()
-            return self._taken[path][0]
-
-    def _sweep(self) -> None:
-        oldest = time.time() - self._album.kept_seconds
-        for path in set(self._page.upload_file_set) - self._player.keep_in_cache:
-            file = Path(path)
-            since = file.stat().st_ctime if file.exists() else self._taken.get(path, ("", 0.0))[1]
-            if since < oldest:
-                file.unlink(missing_ok=True)
-                self._page.upload_file_set.discard(path)
-                self._taken.pop(path, None)
-                with suppress(OSError):
-                    file.parent.rmdir()
-
-
-def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int = KEPT_SECONDS) -> gr.Blocks:
-    """The page around a captioner.
+def build_app(
+    captioner: Captioner, *, remarks: bool = True, kept_seconds: int = KEPT_SECONDS
+) -> tuple[gr.Blocks, dict]:
+    """The page around a captioner, and what its `launch` must be given.
 
     Args:
         remarks: show "Where it works, where it fails", which is about the bundled model.
         kept_seconds: after which photos and files are deleted.
     """
-    album, jobs = Album(captioner, kept_seconds), Jobs()
+    album, jobs = Album(captioner, kept_seconds), Jobs(kept_seconds)
     samples = {photo.name: photo for photo in (ASSETS / "photos").glob("*.jpg")}
 
     def answering(function: Callable[[dict], dict]) -> Callable[[dict], dict]:
@@ -150,10 +128,14 @@ def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int =
 
         return answer
 
-    def caption(question: dict) -> dict:
-        """{"path": of an upload} or {"sample": file name} -> the player's item."""
-        key = album.add(samples[question["sample"]]) if "sample" in question else uploads.take(question["path"])
-        return player_item(key, "", album.captions(key))
+    def caption(data: bytes) -> dict:
+        """A photo file's content -> the player's item, with a small ``preview`` of the photo."""
+        key = album.add(data)
+        return {**player_item(key, "", album.captions(key)), "preview": album.preview(key)}
+
+    def sample(question: dict) -> dict:
+        """{"file": of an example photo} -> the same."""
+        return caption(samples[question["file"]].read_bytes())
 
     def steer(question: dict) -> dict:
         """{"key", "words": to begin with} -> a caption."""
@@ -180,27 +162,35 @@ def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int =
         if kind not in KINDS:
             raise ValueError("no such kind")
         wanted = [(str(photo["key"]), str(photo["name"]), photo.get("words")) for photo in question["photos"]]
-        target = Path(gr.utils.get_upload_folder(), secrets.token_hex(16), f"captions.{kind}")
-
-        def work(progress: Progress) -> Path:
-            target.parent.mkdir(parents=True)
-            exhibits = (album.exhibit(key, name, words and _words(words)) for key, name, words in wanted)
-            export(exhibits, kind, target, lambda done: progress(done, len(wanted)))
-            page.upload_file_set.add(str(target))  # deleted in time, as uploads are
-            return target
-
-        return {"job": jobs.start(work)}
+        exhibits = (album.exhibit(key, name, words and _words(words)) for key, name, words in wanted)
+        return {"job": jobs.start(f"captions.{kind}", lambda file, progress: export(exhibits, kind, file, progress))}
 
     def file_state(question: dict) -> dict:
-        """{"job"} -> {"done", "total"}, and at the end {"url", "name"}."""
+        """{"job"} -> {"done": photos so far}, and at the end {"url", "name"}."""
         state = jobs.state(question["job"])
         if isinstance(state.error, PhotoGone | PhotoError):
             raise state.error
         if state.error:
             return {"error": "The file could not be made."}
         if state.file:
-            return {"url": f"gradio_api/file={state.file}", "name": state.file.name}
-        return {"done": state.done, "total": state.total}
+            return {"url": f"saved/{question['job']}", "name": state.file.name}
+        return {"done": state.done}
+
+    async def post_photo(request: Request) -> Response:
+        """The page sends a photo as it is, and gets its captions: one request, nothing of it where Gradio serves files."""
+        data = bytearray()
+        async for chunk in request.stream():
+            data += chunk
+            if len(data) > LARGEST:
+                return JSONResponse({"error": "This file is larger than 100 MB; please make it smaller."})
+        return JSONResponse(await run_in_threadpool(answering(caption), bytes(data)))
+
+    def get_saved(request: Request) -> Response:
+        try:
+            file = jobs.state(request.path_params["job"]).file
+        except KeyError:
+            file = None
+        return FileResponse(file, filename=file.name) if file else PlainTextResponse("There is no such file.", 404)
 
     def caption_photo(photo: str) -> dict:
         """Captions a photo and tells where the network looked for each word.
@@ -214,42 +204,33 @@ def build_app(captioner: Captioner, *, remarks: bool = True, kept_seconds: int =
         """
         path = Path(photo)
         try:
-            key = uploads.take(photo) if photo in page.upload_file_set else album.add(path, move=True)
+            key = album.add(path.read_bytes())
+            if photo not in player.keep_in_cache:  # which somebody may have uploaded too
+                path.unlink()
             return {"photo": path.name, **album.captions(key)[0].as_dict()}
         except PhotoError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    functions = [answering(each) for each in (caption, steer, probe, picture, known, make_file, file_state)]
-    # delete_cache: here only for what is left when the server ends.
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(10**9, 1)) as page:
+    functions = [answering(each) for each in (sample, steer, probe, picture, known, make_file, file_state)]
+    # delete_cache: for what comes in through the API.
+    sweep = (max(1, kept_seconds // 10), kept_seconds)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:
         gr.Markdown(INTRO)
         player = AttentionPlayer(
             {"samples": example_photos(remarks), "kept_minutes": -(-kept_seconds // 60)}, functions, elem_id="player"
         )
-        uploads = Uploads(page, player, album)
         with gr.Row(visible=False):  # the API: a file, never a path as text, which would read any file of the server
             photo, found, button = gr.File(label="photo"), gr.JSON(label="caption"), gr.Button()
         button.click(caption_photo, photo, found, api_name="caption", concurrency_limit=4)
-    return page.queue(max_size=64)
+    page.queue(max_size=64)
+    routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved)]
+    return page, {"app_kwargs": {"routes": routes}, **LAUNCH}
 
 
 def _words(words: list[str]) -> list[str]:
     if not words or not all(isinstance(word, str) and len(word) < 40 for word in words) or len(words) > 40:
         raise ValueError("words must be a few short texts")
     return words
-
-
-def launch_options() -> dict:
-    """What the page needs when it is launched, wherever that is."""
-    return {
-        "max_file_size": "100mb",
-        "css": CSS,
-        "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        "footer_links": [],
-        "run_history": False,
-        "ssr_mode": False,
-        "show_error": True,
-    }
 
 
 def main() -> None:
@@ -260,8 +241,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     options = parser.parse_args()
-    page = build_app(Captioner.from_pretrained(options.model), remarks=options.model == DEFAULT_MODEL)
-    page.launch(server_port=options.port, mcp_server=options.mcp, **launch_options())
+    page, launch = build_app(Captioner.from_pretrained(options.model), remarks=options.model == DEFAULT_MODEL)
+    page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
 
 
 if __name__ == "__main__":

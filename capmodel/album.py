@@ -7,7 +7,6 @@ photo cannot name it. Files are kept in a private folder, out of reach of any we
 import base64
 import hashlib
 import io
-import shutil
 import tempfile
 import threading
 import time
@@ -26,9 +25,10 @@ from .decoding import DecodeOptions
 from .export import Exhibit
 from .photos import load_photo
 from .probe import Probe, probe_word
+from .render import fit
 
 KEPT_SECONDS = 45 * 60
-SHOWN_SIDE = 1280  # pixels
+PREVIEW_SIDE, SHOWN_SIDE = 400, 1280  # pixels
 CAPACITY = 500  # photos; then the oldest go
 BATCH = 4  # photos: larger ones would make the first of them wait, and win little
 LOADERS = 2  # photos decoded at a time: a large one takes hundreds of megabytes
@@ -45,6 +45,7 @@ class _Entry:
     since: float  # time.monotonic()
     lock: threading.Lock  # who asks for a photo that is being captioned waits for it
     square: np.ndarray | None = None  # (S, S, 3), as the model sees it
+    preview: str = ""
     captions: list[Caption] | None = None
 
 
@@ -69,19 +70,16 @@ class Album:
         self._describe = Batcher(self._describe_squares, BATCH)
         repeat(self._sweep, min(60, kept_seconds / 10))
 
-    def add(self, file: Path, *, move: bool = False) -> str:
-        """Takes in a photo file, copied or moved, and returns its key."""
-        with file.open("rb") as content:
-            key = hashlib.file_digest(content, "sha256").hexdigest()
+    def add(self, data: bytes) -> str:
+        """Takes in a photo file's content and returns its key."""
+        key = hashlib.sha256(data).hexdigest()
         with self._lock:
             if entry := self._entries.get(key):
                 entry.since = time.monotonic()
-                if move:
-                    file.unlink()
                 return key
-            kept = Path(self._folder.name, key)
-            (shutil.move if move else shutil.copyfile)(file, kept)
-            self._entries[key] = _Entry(kept, time.monotonic(), threading.Lock())
+            file = Path(self._folder.name, key)
+            file.write_bytes(data)
+            self._entries[key] = _Entry(file, time.monotonic(), threading.Lock())
             self._forget(list(self._entries)[:-CAPACITY])
         return key
 
@@ -95,22 +93,25 @@ class Album:
         with entry.lock:
             if entry.captions is None:
                 with self._loading:
-                    entry.square = self.captioner.prepare(entry.file)
+                    photo = load_photo(entry.file, at_least=self.captioner.model.config.image_size)
+                    entry.square = self.captioner.prepare(photo)
+                    entry.preview = _as_address(photo, PREVIEW_SIDE)
                 entry.captions = self._describe(entry.square)
         return entry.captions
+
+    def preview(self, key: str) -> str:
+        """The photo as a small JPEG in a ``data:`` address, made on the way to its captions."""
+        self.captions(key)
+        return self._entry(key).preview
 
     def photo(self, key: str) -> np.ndarray:
         """The photo's pixels (height, width, 3), upright, its longer side at most `SHOWN_SIDE`."""
         with self._loading:
-            image = Image.fromarray(load_photo(self._entry(key).file, at_least=SHOWN_SIDE))
-            image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-            return np.asarray(image)
+            return fit(load_photo(self._entry(key).file, at_least=SHOWN_SIDE), SHOWN_SIDE)
 
     def picture(self, key: str) -> str:
-        """The photo as a JPEG in a ``data:`` address, for browsers that cannot show its own format."""
-        file = io.BytesIO()
-        Image.fromarray(self.photo(key)).save(file, "JPEG", quality=85)
-        return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+        """The same as a JPEG in a ``data:`` address, for browsers that cannot show the photo's own format."""
+        return _as_address(self.photo(key), SHOWN_SIDE)
 
     def exhibit(self, key: str, name: str, words: Sequence[str] | None = None) -> Exhibit:
         """The photo and its captions, to be exported; the caption with just these words first, if given."""
@@ -163,3 +164,9 @@ class Album:
         oldest = time.monotonic() - self.kept_seconds
         with self._lock:
             self._forget([key for key, entry in self._entries.items() if entry.since < oldest])
+
+
+def _as_address(photo: np.ndarray, side: int) -> str:
+    file = io.BytesIO()
+    Image.fromarray(fit(photo, side)).save(file, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,59 +1,68 @@
-"""Work that takes longer than a web request should: started, then asked after."""
+"""Files that take longer to make than a web request should: started, asked after, and deleted in time."""
 
 import logging
 import secrets
+import tempfile
 import threading
-from collections import OrderedDict
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from .background import repeat
 
 log = logging.getLogger(__name__)
 
-KEPT = 200  # jobs whose state is remembered
-
-Progress = Callable[[int, int], None]
+Progress = Callable[[int], None]
 
 
 @dataclass
 class JobState:
-    """How far a job is: `done` of `total` parts; at the end its `file`, or what went wrong."""
+    """How far a job is: how many of its parts are `done`; at the end its `file`, or its `error`."""
 
     done: int = 0
-    total: int = 0
     file: Path | None = None
     error: Exception | None = None
+    since: float = field(default_factory=time.monotonic)
 
 
 class Jobs:
-    """Runs jobs one after the other in the background."""
+    """Makes files one after the other in the background.
 
-    def __init__(self):
+    Args:
+        kept_seconds: after which a job and its file are deleted.
+    """
+
+    def __init__(self, kept_seconds: float):
+        self.kept_seconds = kept_seconds
+        self._folder = tempfile.TemporaryDirectory(prefix="capmodel-files-")
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="jobs")
-        self._states: OrderedDict[str, JobState] = OrderedDict()
+        self._states: dict[str, JobState] = {}
         self._lock = threading.Lock()
+        repeat(self._sweep, min(60, kept_seconds / 10))
 
-    def start(self, work: Callable[[Progress], Path]) -> str:
-        """Starts `work(progress)`, which reports ``progress(done, total)`` and returns a file.
+    def start(self, file_name: str, work: Callable[[Path, Progress], None]) -> str:
+        """Starts `work(file, progress)`, which writes the file and reports how many parts are done.
 
         Returns the job's name, which cannot be guessed.
         """
         name, state = secrets.token_urlsafe(16), JobState()
         with self._lock:
             self._states[name] = state
-            while len(self._states) > KEPT:
-                self._states.popitem(last=False)
 
-        def progress(done: int, total: int) -> None:
-            state.done, state.total = done, total
+        def progress(done: int) -> None:
+            state.done = done
 
         def run() -> None:
+            file = Path(self._folder.name, name, file_name)
             try:
-                state.file = work(progress)
+                file.parent.mkdir()
+                work(file, progress)
+                state.file = file
             except Exception as error:  # told to whoever asks
+                log.warning("a file could not be made", exc_info=error)
                 state.error = error
-                log.warning("a job failed", exc_info=error)
 
         self._pool.submit(run)
         return name
@@ -62,3 +71,13 @@ class Jobs:
         """Raises KeyError for a name that is not, or no longer, known."""
         with self._lock:
             return self._states[name]
+
+    def _sweep(self) -> None:
+        oldest = time.monotonic() - self.kept_seconds
+        with self._lock:
+            old = [name for name, state in self._states.items() if state.since < oldest and (state.file or state.error)]
+            states = [self._states.pop(name) for name in old]
+        for state in states:
+            if state.file:
+                state.file.unlink(missing_ok=True)
+                state.file.parent.rmdir()

@@ -22,7 +22,7 @@ class PlayerFiles(NamedTuple):
     """The player's template, style and script, each as text.
 
     The script is the body of a function of ``element`` (its root in the page), ``props`` (with
-    ``props.value``), ``server`` (the functions it may ask, or None offline), ``upload`` and ``watch``.
+    ``props.value``), ``server`` (the functions it may ask, or None offline) and ``watch``.
     """
 
     html: str

@@ -74,10 +74,10 @@ def browser():
 @pytest.fixture(scope="session")
 def address(captioner: Captioner):
     """Of the page, with the bundled model."""
-    from app import build_app, launch_options
+    from app import build_app
 
-    app = build_app(captioner)
-    _, address, _ = app.launch(**launch_options(), server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    app, launch = build_app(captioner)
+    _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
     yield address
     app.close()
 

@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from web import captions, open_page, upload
 
-from app import build_app, launch_options
+from app import build_app
 
 ROOT = Path(__file__).parent.parent
 
@@ -73,9 +73,9 @@ def test_the_place_where_a_photo_was_taken_does_not_come_back(page, address):
 def test_everything_is_gone_after_a_while(captioner, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "photos"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    app = build_app(captioner, kept_seconds=3)
+    app, launch = build_app(captioner, kept_seconds=3)
     try:
-        _, address, _ = app.launch(**launch_options(), server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         before = {path for path in tmp_path.rglob("*") if path.is_file()}
         path = put(address, "x.jpg", encoded(np.full((64, 64, 3), 90, np.uint8)))
         put(address, "never-asked-about.jpg", encoded(np.full((64, 64, 3), 60, np.uint8)))

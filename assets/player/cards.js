@@ -1,6 +1,6 @@
 // Part 7: the cards, one a photo, and how far the captions are.
 
-let items = [];            // { key, name, state: 'waiting' | 'done' | 'bad', error, url, captions, choice, steered, bring, card }
+let items = [];            // { key, name, state: 'waiting' | 'done' | 'bad', error, preview, url, captions, choice, steered, bring, card }
 const cards = find('.cards'), progress = find('.progress');
 
 const say = text => { find('.live').textContent = text; };   // to screen readers
@@ -15,7 +15,7 @@ function addItem(fields) {
 }
 
 function finish(one, answer) {
-  Object.assign(one, answer.error ? { state: 'bad', error: answer.error } : { state: 'done', key: answer.key, captions: answer.captions });
+  Object.assign(one, answer.error ? { state: 'bad', error: answer.error } : { state: 'done', key: answer.key, captions: answer.captions, preview: answer.preview ?? one.url });
   drawCard(one);
   if (one.state === 'done' && !item) open(one);
 }
@@ -24,7 +24,7 @@ function drawCard(one) {
   const parts = [];
   const text = make('p', { textContent: { waiting: '', bad: `${one.name}: ${one.error}`, done: one.captions && textOf(one.captions[0]) }[one.state] });
   if (one.state === 'done') {
-    const image = one.url ? make('img', { src: one.url, alt: '' }) : make('div', { className: 'blank' });
+    const image = make('img', { src: one.preview, alt: '' });
     parts.push(make('button', { className: 'pick', onclick: () => pick(one) }, image, text));
   } else {
     parts.push(...one.state === 'waiting' ? [make('div', { className: 'blank' })] : [], text);
@@ -40,15 +40,26 @@ function drawCard(one) {
   if (focused) one.card.querySelector(`.${focused}`)?.focus();
 }
 
-// A photo's picture is there, or there in a better form.
-function setPicture(one, url) {
-  one.url = url;
-  if (items.includes(one)) drawCard(one);
-  if (item === one) photo.src = url;
+// Gives the photo in the player its full picture. A large one takes the browser a moment: not while captions come.
+async function sharpen() {
+  const one = item;
+  if (!one || one.url || !one.picture) return;
+  try {
+    one.url = await one.picture();
+  } catch {
+    return;                // the preview stays
+  }
+  if (item === one) photo.src = one.url;
+  if (!items.includes(one)) forget(one);
+}
+
+function forget(one) {
+  if (one.url?.startsWith('blob:')) URL.revokeObjectURL(one.url);
 }
 
 function pick(one) {
   open(one);
+  sharpen();
   player.scrollIntoView({ block: 'nearest', behavior: calm.matches ? 'auto' : 'smooth' });
   if (!calm.matches) togglePlaying();
 }
@@ -57,7 +68,7 @@ function removeItem(one) {
   const at = items.indexOf(one);
   items.splice(at, 1);
   one.card.remove();
-  if (one.url?.startsWith('blob:')) URL.revokeObjectURL(one.url);
+  forget(one);
   if (item === one) {
     openPanel(null);
     item = null;
@@ -65,6 +76,7 @@ function removeItem(one) {
     player.hidden = true;
     const next = items.slice(at).concat(items.slice(0, at).reverse()).find(each => each.state === 'done');
     if (next) open(next);
+    sharpen();
   }
 }
 

@@ -19,7 +19,7 @@ async function download(kind, of, place) {
   let state = await server.make_file({ kind, photos });
   const { job } = state;
   while (!state.url && !state.error) {
-    if (state.total > 1) told.textContent = `${state.done} of ${state.total} photos\u2026`;
+    if (of.length > 1) told.textContent = `${state.done ?? 0} of ${of.length} photos\u2026`;
     await wait(300);
     state = await server.file_state({ job });
   }

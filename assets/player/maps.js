@@ -1,7 +1,7 @@
 // The attention player, part 1: from the model's numbers to the veil over the photo.
 //
 // All parts are one function body that runs once, with `element` (the player's root), `props`, `watch`,
-// and on the page also `server` and `upload`. Texts of others (captions, file names) only ever become textContent.
+// and on the page also `server`. Texts of others (captions, file names) only ever become textContent.
 
 const SIDE = 8;            // cells of the model's grid
 const CELLS = SIDE * SIDE;

@@ -7,21 +7,24 @@ const PHOTO_NAME = /\.(jpe?g|jpe|png|webp|gif|bmp|tiff?|hei[cf]|avif|ppm|pgm|jp2
 
 let queue = [], running = 0, stopped = false;
 
-// Uploads go one after the other, so that the first photo is there soonest.
-let uploading = Promise.resolve();
-function inTurn(work) {
-  const turn = uploading.then(work);
-  uploading = turn.catch(() => {});
-  return turn;
+// Sends a photo and resolves to its captions. The next is sent when this one is there, not when it is captioned.
+let sending = Promise.resolve();
+function send(file) {
+  const request = new XMLHttpRequest(), before = sending;
+  sending = new Promise(sent => { request.upload.onloadend = sent; });
+  return before.then(() => new Promise((resolve, reject) => {
+    request.open('POST', 'photo');
+    request.responseType = 'json';
+    request.onload = () => request.response ? resolve(request.response) : reject(new Error('no answer'));
+    request.onerror = reject;
+    request.send(file);
+  }));
 }
 
 function addPhotos(files) {
   for (const file of files) {
     const one = addItem({ name: file.name || 'pasted photo', remove: () => dropItem(one) });
-    one.bring = async () => {
-      const { path } = await inTurn(() => upload(file));
-      return server.caption({ path });
-    };
+    one.bring = () => send(file);
     one.picture = () => pictureOf(file, one);
     if (file.size > LARGEST) finish(one, { error: 'This file is larger than 100 MB; please make it smaller.' });
     else if (!file.type.startsWith('image/') && !PHOTO_NAME.test(file.name)) finish(one, { error: 'This file is not a photo.' });
@@ -39,7 +42,7 @@ function addSamples(samples) {
       continue;
     }
     const one = addItem({ name: sample.file, sample: sample.file, remove: () => dropItem(one) });
-    one.bring = () => server.caption({ sample: sample.file });
+    one.bring = () => server.sample({ file: sample.file });
     one.picture = async () => sample.image.url;
     queue.push(one);
   }
@@ -54,6 +57,7 @@ function pump() {
     caption_one(queue.shift()).finally(() => { running -= 1; pump(); });
   }
   drawProgress();
+  if (!running) sharpen();
 }
 
 async function caption_one(one) {
@@ -71,15 +75,8 @@ async function caption_one(one) {
     return;
   }
   finish(one, answer);
-  if (one.state === 'done') showPicture(one);
   const done = items.filter(each => each.state !== 'waiting').length;
   say(`${done} of ${items.length}: ${one.state === 'done' ? textOf(one.captions[0]) : `${one.name}: ${one.error}`}`);
-}
-
-// Pictures are made one at a time, after the captions: a large photo takes a moment and 50 MB.
-let drawing = Promise.resolve();
-function showPicture(one) {
-  drawing = drawing.then(async () => { if (items.includes(one)) setPicture(one, await one.picture()); }).catch(() => {});
 }
 
 // The photo as the page shows it: made here, from the visitor's own file, if the browser can read it.

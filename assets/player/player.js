@@ -23,8 +23,7 @@ function open(next) {
   shown = null;
   setPlaying(false);
   player.hidden = false;
-  photo.removeAttribute('src');
-  if (item.url) photo.src = item.url;
+  photo.src = item.url ?? item.preview;
   tell('photo');
   useCaption();
 }

@@ -1,0 +1,127 @@
+"""The page against the command line: twelve photos of 12 megapixels, on the same machine."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from PIL import Image
+
+from capmodel import Captioner
+from capmodel.photos import list_photos
+from capmodel.player import ASSETS
+
+COUNT, SIDES = 12, (4000, 3000)
+
+# Notes, in the page, when files were chosen and when the first and the last caption were on the screen.
+WATCH = """count => {
+    const times = window.times = {};
+    document.querySelector('.root .files').addEventListener('change', () => { times.begin = performance.now(); }, true);
+    const watch = new MutationObserver(() => {
+        const done = [...document.querySelectorAll('.card p')].filter(each => each.textContent).length;
+        for (const [name, needed] of [['first', 1], ['last', count]])
+            if (done >= needed && !times[name])
+                requestAnimationFrame(() => requestAnimationFrame(() => { times[name] ??= performance.now(); }));
+    });
+    watch.observe(document.querySelector('.cards'), { childList: true, subtree: true, characterData: true });
+}"""
+
+
+def measure_page(folder: Path, rounds: int) -> dict[str, float]:
+    """Seconds on the command line (model loaded) and in the page, and their ratios; medians over `rounds`."""
+    captioner = Captioner.from_pretrained()
+    lines, pages = [], []
+    with serve_page() as address, browse(address) as page:
+        for number in range(rounds + 1):
+            lines.append(_time_line(captioner, make_photos(folder / f"line-{number}", 2 * number)))
+            pages.append(_time_page(page, make_photos(folder / f"page-{number}", 2 * number + 1)))
+    # The first round warms everything up.
+    one, twelve = (median(values) for values in zip(*lines[1:], strict=True))
+    first, last = (median(values) for values in zip(*pages[1:], strict=True))
+    return {
+        "line_one": one,
+        "line_twelve": twelve,
+        "page_first": first,
+        "page_last": last,
+        "first_ratio": first / one,
+        "last_ratio": last / twelve,
+    }
+
+
+def make_photos(folder: Path, seed: int) -> list[Path]:
+    """Twelve of the example photos, enlarged to 12 megapixels, with noise that makes them new."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(seed)
+    paths = []
+    for source in list_photos(ASSETS / "photos")[:COUNT]:
+        with Image.open(source) as image:
+            pixels = np.asarray(image.convert("RGB").resize(SIDES))
+        noisy = (pixels.astype(np.int16) + random.integers(-3, 4, (*pixels.shape[:2], 1), np.int16)).clip(0, 255)
+        paths.append(folder / source.name)
+        Image.fromarray(noisy.astype(np.uint8)).save(paths[-1], quality=90)
+    return paths
+
+
+def _time_line(captioner: Captioner, photos: list[Path]) -> tuple[float, float]:
+    """One photo, and all, as `python -m capmodel` captions them."""
+    times = []
+    for wanted in (photos[:1], photos):
+        began = time.perf_counter()
+        list(captioner.stream(wanted))
+        times.append(time.perf_counter() - began)
+    return times[0], times[1]
+
+
+def _time_page(page, photos: list[Path]) -> tuple[float, float]:
+    page.reload()
+    page.wait_for_selector(".root .choose")
+    page.evaluate(WATCH, len(photos))
+    page.set_input_files(".root .files", photos)
+    page.wait_for_function("window.times.last", timeout=120_000)
+    times = page.evaluate("window.times")
+    return (times["first"] - times["begin"]) / 1000, (times["last"] - times["begin"]) / 1000
+
+
+@contextmanager
+def serve_page() -> Iterator[str]:
+    """The page in a process of its own; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    root = ASSETS.parent
+    command = [sys.executable, root / "app.py", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}/"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(address).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@contextmanager
+def browse(address: str) -> Iterator:
+    """The page in headless Chromium."""
+    import shutil
+
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        binary = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(address)
+        yield page
+        browser.close()
