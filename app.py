@@ -45,7 +45,6 @@ INTRO = (
 )
 CSS = (
     "#player .html-container { padding: 0 } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
-    "@keyframes breathe { from { opacity: .45 } }"
 )
 
 
@@ -131,7 +130,7 @@ def build_app(
     def caption(data: bytes) -> dict:
         """A photo file's content -> the player's item, with a small ``preview`` of the photo."""
         key = album.add(data)
-        return {**player_item(key, "", album.captions(key)), "preview": album.preview(key)}
+        return {**player_item(key, "", [album.caption(key)]), "preview": album.preview(key)}
 
     def sample(question: dict) -> dict:
         """{"file": of an example photo} -> the same."""
@@ -153,8 +152,12 @@ def build_app(
 
     def known(question: dict) -> dict:
         """{"key"} -> nothing, or {"gone": true}."""
-        album.captions(question["key"])
+        album.caption(question["key"])
         return {}
+
+    def candidates(question: dict) -> dict:
+        """{"key"} -> {"captions": the three best}."""
+        return player_item("", "", album.candidates(question["key"]))
 
     def make_file(question: dict) -> dict:
         """{"kind", "photos": [{"key", "name", "words": of a steered caption, or null}]} -> {"job"}."""
@@ -207,11 +210,11 @@ def build_app(
             key = album.add(path.read_bytes())
             if photo not in player.keep_in_cache:  # which somebody may have uploaded too
                 path.unlink()
-            return {"photo": path.name, **album.captions(key)[0].as_dict()}
+            return {"photo": path.name, **album.caption(key).as_dict()}
         except PhotoError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    functions = [answering(each) for each in (sample, steer, probe, picture, known, make_file, file_state)]
+    functions = [answering(each) for each in (sample, steer, probe, candidates, picture, known, make_file, file_state)]
     # delete_cache: for what comes in through the API.
     sweep = (max(1, kept_seconds // 10), kept_seconds)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:

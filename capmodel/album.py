@@ -30,9 +30,9 @@ from .render import fit
 KEPT_SECONDS = 45 * 60
 PREVIEW_SIDE, SHOWN_SIDE = 400, 1280  # pixels
 CAPACITY = 500  # photos; then the oldest go
-BATCH = 4  # photos: larger ones would make the first of them wait, and win little
+BATCH = 8  # photos: a larger one would make others wait, and win little
 LOADERS = 2  # photos decoded at a time: a large one takes hundreds of megabytes
-OPTIONS = DecodeOptions(candidates=3)
+OPTIONS = DecodeOptions()
 
 
 class PhotoGone(LookupError):
@@ -46,7 +46,8 @@ class _Entry:
     lock: threading.Lock  # who asks for a photo that is being captioned waits for it
     square: np.ndarray | None = None  # (S, S, 3), as the model sees it
     preview: str = ""
-    captions: list[Caption] | None = None
+    caption: Caption | None = None
+    candidates: list[Caption] | None = None
 
 
 class Album:
@@ -83,25 +84,36 @@ class Album:
             self._forget(list(self._entries)[:-CAPACITY])
         return key
 
-    def captions(self, key: str) -> list[Caption]:
-        """The three best captions, best first.
+    def caption(self, key: str) -> Caption:
+        """The best caption.
 
         Raises:
             PhotoError: the file is not a photo that can be read.
         """
         entry = self._entry(key)
         with entry.lock:
-            if entry.captions is None:
+            if entry.caption is None:
                 with self._loading:
                     photo = load_photo(entry.file, at_least=self.captioner.model.config.image_size)
                     entry.square = self.captioner.prepare(photo)
                     entry.preview = _as_address(photo, PREVIEW_SIDE)
-                entry.captions = self._describe(entry.square)
-        return entry.captions
+                entry.caption = self._describe(entry.square)
+        return entry.caption
+
+    def candidates(self, key: str) -> list[Caption]:
+        """The three best captions, best first. Only few ask for them, so they are searched when someone does."""
+        self.caption(key)
+        entry = self._entry(key)
+        with entry.lock:
+            if entry.candidates is None:
+                with self._model:
+                    grid = self.captioner.encode([entry.square])
+                    entry.candidates = self.captioner.describe(grid, DecodeOptions(candidates=3))[0]
+        return entry.candidates
 
     def preview(self, key: str) -> str:
         """The photo as a small JPEG in a ``data:`` address, made on the way to its captions."""
-        self.captions(key)
+        self.caption(key)
         return self._entry(key).preview
 
     def photo(self, key: str) -> np.ndarray:
@@ -115,7 +127,7 @@ class Album:
 
     def exhibit(self, key: str, name: str, words: Sequence[str] | None = None) -> Exhibit:
         """The photo and its captions, to be exported; the caption with just these words first, if given."""
-        captions = self.captions(key)
+        captions = self.candidates(key)
         if words:
             captions = [self.steer(key, [*words, END_WORD]), *captions]
         return Exhibit(name, self.photo(key), captions)
@@ -126,7 +138,7 @@ class Album:
         Raises:
             ValueError: more words than a caption may have.
         """
-        self.captions(key)
+        self.caption(key)
         ends = words[-1] == END_WORD
         prefix = " ".join(words[:-1] if ends else words)
         longest = len(self.captioner.tokenizer.encode(prefix)) if ends else OPTIONS.max_tokens
@@ -137,7 +149,7 @@ class Album:
 
     def probe(self, key: str, words: Sequence[str], index: int, cells: Sequence[int]) -> Probe:
         """Hides cells and asks for a word again; see `probe_word`."""
-        self.captions(key)
+        self.caption(key)
         square = self._entry(key).square
         with self._model:
             return probe_word(self.captioner, square, words, index, cells)
@@ -152,9 +164,9 @@ class Album:
                 raise PhotoGone("This photo is no longer on the server.")
             return self._entries[key]
 
-    def _describe_squares(self, squares: Sequence[np.ndarray]) -> list[list[Caption]]:
+    def _describe_squares(self, squares: Sequence[np.ndarray]) -> list[Caption]:
         with self._model:
-            return self.captioner.describe(self.captioner.encode(squares), OPTIONS)
+            return [found[0] for found in self.captioner.describe(self.captioner.encode(squares), OPTIONS)]
 
     def _forget(self, keys: Sequence[str]) -> None:
         for key in keys:

@@ -127,7 +127,7 @@ def test_a_format_that_browsers_do_not_show(page, tmp_path):
         pillow_heif.from_pillow(image).save(photo)
     upload(page, photo)
     captions(page, 1)
-    page.wait_for_function("document.querySelector('.card img')?.naturalWidth > 300")
+    page.wait_for_function("document.querySelector('.frame img')?.naturalWidth > 600")
 
 
 def test_a_photo_already_seen_is_not_captioned_again(browser, address, captioner, monkeypatch):

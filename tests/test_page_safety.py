@@ -31,7 +31,13 @@ def ask(address: str, name: str, question, component: int | None = None):
     return httpx.post(f"{address}gradio_api/component_server/", json=body, timeout=60)
 
 
+def send(address: str, data: bytes) -> dict:
+    """A photo's caption, as the page gets it."""
+    return httpx.post(f"{address}photo", content=data, timeout=60).json()
+
+
 def put(address: str, name: str, data: bytes) -> str:
+    """Uploads to Gradio, as the API does."""
     return httpx.post(f"{address}gradio_api/upload", files={"files": (name, data)}, timeout=60).json()[0]
 
 
@@ -48,9 +54,7 @@ def test_the_place_where_a_photo_was_taken_does_not_come_back(page, address):
     pixels = np.random.default_rng(3).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     data = encoded(pixels, exif=exif)
     assert b"SECRETCAMERA" in data
-    path = put(address, "holiday.jpg", data)
-    answer = ask(address, "caption", {"path": path}).json()
-    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+    answer = send(address, data)
     picture = ask(address, "picture", {"key": answer["key"]}).json()["url"]
     assert picture.startswith("data:image/jpeg")
     question = {"kind": "html", "photos": [{"key": answer["key"], "name": "x", "words": None}]}
@@ -60,7 +64,7 @@ def test_the_place_where_a_photo_was_taken_does_not_come_back(page, address):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     saved = httpx.get(address + state["url"]).text
-    for text in (picture, saved):
+    for text in (answer["preview"], picture, saved):
         import base64
 
         for part in text.split("base64,")[1:]:
@@ -77,9 +81,8 @@ def test_everything_is_gone_after_a_while(captioner, tmp_path, monkeypatch):
     try:
         _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         before = {path for path in tmp_path.rglob("*") if path.is_file()}
-        path = put(address, "x.jpg", encoded(np.full((64, 64, 3), 90, np.uint8)))
+        key = send(address, encoded(np.full((64, 64, 3), 90, np.uint8)))["key"]
         put(address, "never-asked-about.jpg", encoded(np.full((64, 64, 3), 60, np.uint8)))
-        key = ask(address, "caption", {"path": path}).json()["key"]
         job = ask(address, "make_file", {"kind": "json", "photos": [{"key": key, "name": "x", "words": None}]}).json()[
             "job"
         ]
@@ -100,9 +103,9 @@ def test_everything_is_gone_after_a_while(captioner, tmp_path, monkeypatch):
     ["/etc/passwd", str(ROOT / "app.py"), str(ROOT / "assets/photos/CREDITS.md"), "../../etc/passwd", "", "app.py"],
 )
 def test_no_file_of_the_server_can_be_read(address, path):
-    assert "error" in ask(address, "caption", {"path": path}).json()
     assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
-    assert ask(address, "caption", {"sample": path}).json().get("captions") is None
+    assert "error" in ask(address, "sample", {"file": path}).json()
+    assert httpx.get(f"{address}saved/{path}").status_code == 404
     call = httpx.post(
         f"{address}gradio_api/call/caption",
         json={"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]},
@@ -113,18 +116,24 @@ def test_no_file_of_the_server_can_be_read(address, path):
         assert "root:" not in stream
 
 
-def test_a_file_of_the_page_cannot_be_taken_away(address):
+def test_the_example_photos_cannot_be_taken_away(address):
     config = httpx.get(f"{address}config").json()
     player = next(part for part in config["components"] if part["props"].get("js_on_load"))
-    sample = player["props"]["value"]["samples"][0]
-    for picture in (sample["thumbnail"], sample["image"]):
-        assert "error" in ask(address, "caption", {"path": picture["path"]}).json()
-        assert httpx.get(f"{address}gradio_api/file={picture['path']}").status_code == 200
-    # Whoever uploads the very same photo has it captioned, and the page keeps its own.
-    data = httpx.get(f"{address}gradio_api/file={sample['image']['path']}").content
-    path = put(address, Path(sample["image"]["path"]).name, data)
-    assert ask(address, "caption", {"path": path}).json()["captions"]
-    assert httpx.get(f"{address}gradio_api/file={sample['image']['path']}").status_code == 200
+    path = player["props"]["value"]["samples"][0]["image"]["path"]
+    data = httpx.get(f"{address}gradio_api/file={path}").content
+    assert put(address, Path(path).name, data) == path  # Gradio keeps equal files as one
+    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]}
+    event = httpx.post(f"{address}gradio_api/call/caption", json=body).json()["event_id"]
+    assert "event: complete" in httpx.get(f"{address}gradio_api/call/caption/{event}", timeout=30).text
+    assert httpx.get(f"{address}gradio_api/file={path}").status_code == 200
+
+
+def test_what_comes_through_the_api_does_not_stay(address):
+    path = put(address, "api.jpg", encoded(np.full((50, 50, 3), 77, np.uint8)))
+    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]}
+    event = httpx.post(f"{address}gradio_api/call/caption", json=body).json()["event_id"]
+    assert "event: complete" in httpx.get(f"{address}gradio_api/call/caption/{event}", timeout=30).text
+    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
 
 
 ODD = [None, 3, "x", [], {}, {"key": "../x"}, {"key": None, "words": [], "index": "a", "cells": None}]
@@ -137,7 +146,9 @@ ODD += [
 ]
 
 
-@pytest.mark.parametrize("name", ["caption", "steer", "probe", "picture", "known", "make_file", "file_state"])
+@pytest.mark.parametrize(
+    "name", ["sample", "steer", "probe", "candidates", "picture", "known", "make_file", "file_state"]
+)
 def test_odd_questions_have_an_answer(address, name):
     for question in ODD:
         response = ask(address, name, question)
@@ -147,8 +158,7 @@ def test_odd_questions_have_an_answer(address, name):
 
 
 def test_hostile_words_stay_words(page, address):
-    path = put(address, "x.jpg", encoded(np.full((64, 64, 3), 30, np.uint8)))
-    key = ask(address, "caption", {"path": path}).json()["key"]
+    key = send(address, encoded(np.full((64, 64, 3), 30, np.uint8)))["key"]
     for words in (["<img src=x onerror=alert(1)>"], ["${alert(1)}"], ["a" * 50], ["a"] * 50, []):
         response = ask(address, "steer", {"key": key, "words": words})
         assert response.status_code == 200
@@ -194,9 +204,14 @@ def test_very_large_photos(page, side, said, kind):
     assert (said in text) if said else len(text.split()) > 2
 
 
+def test_a_body_that_is_too_large_is_refused(address):
+    assert "larger than 100 MB" in send(address, bytes(100_000_001))["error"]
+    assert "empty" in send(address, b"")["error"]
+
+
 def test_a_file_that_is_too_large_is_not_even_sent(page, tmp_path):
     sent = []
-    page.on("request", lambda request: "upload" in request.url and sent.append(request.url))
+    page.on("request", lambda request: request.url.endswith("/photo") and sent.append(request.url))
     with (tmp_path / "huge.jpg").open("wb") as file:
         file.truncate(101_000_000)
     upload(page, tmp_path / "huge.jpg")

@@ -17,7 +17,7 @@ function addItem(fields) {
 function finish(one, answer) {
   Object.assign(one, answer.error ? { state: 'bad', error: answer.error } : { state: 'done', key: answer.key, captions: answer.captions, preview: answer.preview ?? one.url });
   drawCard(one);
-  if (one.state === 'done' && !item) open(one);
+  if (one.state === 'done' && !item) painted().then(() => { if (!item && items.includes(one)) open(one); });   // the caption first
 }
 
 function drawCard(one) {

@@ -18,6 +18,9 @@ function make(tag, properties = {}, ...children) {
   return node;
 }
 
+// Resolves when what was changed is on the screen.
+const painted = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+
 const percent = share => share < 0.01 ? 'under 1 %' : `${Math.round(100 * share)} %`;
 const times = value => `${value.toFixed(1)}\u00D7`;
 

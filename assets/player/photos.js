@@ -2,26 +2,17 @@
 
 const LARGEST = 100e6;     // bytes a file
 const SHOWN_SIDE = 1600;   // longer side of the picture that the page keeps of a photo, in pixels
-const AT_ONCE = 3;         // photos on their way: one goes up while another is captioned, a third waits
+const AT_ONCE = 6;         // photos on their way, as many as browsers send at once; some are captioned together
 const PHOTO_NAME = /\.(jpe?g|jpe|png|webp|gif|bmp|tiff?|hei[cf]|avif|ppm|pgm|jp2)$/i;
 
 let queue = [], running = 0, stopped = false;
+let answered = false;      // of these photos one: the first photo goes alone, so that it is there soonest
 
-// Sends a photo and resolves to its captions. The next is sent when this one is there, not when it is captioned.
-let sending = Promise.resolve();
-function send(file) {
-  const request = new XMLHttpRequest(), before = sending;
-  sending = new Promise(sent => { request.upload.onloadend = sent; });
-  return before.then(() => new Promise((resolve, reject) => {
-    request.open('POST', 'photo');
-    request.responseType = 'json';
-    request.onload = () => request.response ? resolve(request.response) : reject(new Error('no answer'));
-    request.onerror = reject;
-    request.send(file);
-  }));
-}
+// Sends a photo as it is; the answer is its caption.
+const send = async file => (await fetch('photo', { method: 'POST', body: file })).json();
 
 function addPhotos(files) {
+  answered = running > 0;
   for (const file of files) {
     const one = addItem({ name: file.name || 'pasted photo', remove: () => dropItem(one) });
     one.bring = () => send(file);
@@ -35,6 +26,7 @@ function addPhotos(files) {
 }
 
 function addSamples(samples) {
+  answered = running > 0;
   for (const sample of samples) {
     const present = items.find(each => each.sample === sample.file);
     if (present) {
@@ -52,9 +44,14 @@ function addSamples(samples) {
 
 // Starts what may start.
 function pump() {
-  while (!stopped && running < AT_ONCE && queue.length) {
+  while (!stopped && running < (answered ? AT_ONCE : 1) && queue.length) {
     running += 1;
-    caption_one(queue.shift()).finally(() => { running -= 1; pump(); });
+    caption_one(queue.shift()).finally(async () => {
+      if (!answered) await painted();
+      answered = true;
+      running -= 1;
+      pump();
+    });
   }
   drawProgress();
   if (!running) sharpen();

@@ -153,7 +153,7 @@ addPanel('Other words', () => {
 
 // ---- other captions: the best ones of the beam, each with its own maps ----
 
-addPanel('Other captions', () => {
+function drawChoices() {
   const list = make('ol', { className: 'choices' }, ...item.captions.map((each, k) => {
     const button = make('button', { textContent: textOf(each) });
     button.setAttribute('aria-pressed', !item.steered.length && k === item.choice);
@@ -165,4 +165,14 @@ addPanel('Other captions', () => {
     return make('li', {}, button);
   }));
   panel.replaceChildren(make('p', { textContent: `The ${item.captions.length} best captions of the search, the most probable first.` }), list);
+}
+
+const choicesPanel = addPanel('Other captions', what => {
+  const of = item;
+  if (what === 'photo' || (what === 'word' && panel.hasChildNodes())) return;
+  if (of.captions.length > 1 || !server) drawChoices();
+  else busy(choicesPanel.button, panel, async () => {   // the page got only the best one, to have it sooner
+    of.captions = (await ask('candidates', {}, of)).captions;
+    if (item === of && opened === choicesPanel) useCaption(word);
+  });
 });
