@@ -167,6 +167,7 @@ def test_alternatives_and_their_probabilities(surfer):
 def test_the_three_best_captions_have_their_own_maps(surfer):
     surfer.locator(".tools button", has_text="Other captions").click()
     choices = surfer.locator(".choices button")
+    expect(choices).to_have_count(3, timeout=10_000)
     texts = choices.all_inner_texts()
     assert len(set(texts)) == 3
     assert texts[0] == surfer.caption.text

@@ -13,6 +13,7 @@ from statistics import median
 
 import numpy as np
 from PIL import Image
+from playwright.sync_api import Page, sync_playwright
 
 from capmodel import Captioner
 from capmodel.photos import list_photos
@@ -39,7 +40,7 @@ def measure_page(folder: Path, rounds: int) -> dict[str, float]:
     """Seconds on the command line (model loaded) and in the page, and their ratios; medians over `rounds`."""
     captioner = Captioner.from_pretrained()
     lines, pages = [], []
-    with serve_page() as address, browse(address) as page:
+    with serve_page() as (address, _), browser_pages(address, 1) as [page]:
         for number in range(rounds + 1):
             lines.append(_time_line(captioner, make_photos(folder / f"line-{number}", 2 * number)))
             pages.append(_time_page(page, make_photos(folder / f"page-{number}", 2 * number + 1)))
@@ -81,7 +82,7 @@ def _time_line(captioner: Captioner, photos: list[Path]) -> tuple[float, float]:
     return times[0], times[1]
 
 
-def _time_page(page, photos: list[Path]) -> tuple[float, float]:
+def _time_page(page: Page, photos: list[Path]) -> tuple[float, float]:
     page.reload()
     page.wait_for_selector(".root .choose")
     page.evaluate(WATCH, len(photos))
@@ -93,8 +94,8 @@ def _time_page(page, photos: list[Path]) -> tuple[float, float]:
 
 
 @contextmanager
-def serve_page() -> Iterator[str]:
-    """The page in a process of its own; yields its address."""
+def serve_page() -> Iterator[tuple[str, subprocess.Popen]]:
+    """The page in a process of its own; yields its address and the process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -109,21 +110,21 @@ def serve_page() -> Iterator[str]:
                 break
             except OSError:
                 time.sleep(0.2)
-        yield address
+        yield address, server
     finally:
         server.terminate()
         server.wait(30)
 
 
 @contextmanager
-def browse(address: str) -> Iterator:
-    """The page in headless Chromium."""
-    from playwright.sync_api import sync_playwright
-
+def browser_pages(address: str, count: int) -> Iterator[list[Page]]:
+    """So many visitors of the page, in headless Chromium."""
     with sync_playwright() as playwright:
         binary = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.goto(address)
-        yield page
+        pages = [browser.new_page(viewport={"width": 1280, "height": 900}) for _ in range(count)]
+        for page in pages:
+            page.goto(address)
+            page.wait_for_selector(".root .choose")
+        yield pages
         browser.close()

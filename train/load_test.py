@@ -1,0 +1,88 @@
+"""A load test of the page: several visitors with several photos each, all at once, on this machine only.
+
+    python -m train.load_test                     # 8 visitors with 12 photos each
+    python -m train.load_test --visitors 3 --photos 4
+
+Each visitor is a page in headless Chromium. Every photo is of its own; what each card says is compared with
+what the captioner says of that photo, so nothing may be lost or swapped. Prints one JSON object.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from capmodel import Captioner
+from capmodel.photos import list_photos
+from capmodel.player import ASSETS
+from train.bench_page import browser_pages, serve_page
+
+LONGEST = 600  # seconds, after which it gives up
+
+
+def make_photos(folder: Path, count: int) -> list[Path]:
+    """So many different photos: the example photos, mirrored and cut in different ways."""
+    sources = list_photos(ASSETS / "photos")
+    paths = []
+    for number in range(count):
+        turn, source = divmod(number, len(sources))
+        with Image.open(sources[source]) as image:
+            if turn % 2:
+                image = ImageOps.mirror(image)
+            margin = 12 * turn
+            image = image.crop((margin, margin, image.width - margin, image.height - margin))
+            paths.append(folder / f"{number:03d}.jpg")
+            image.save(paths[-1], quality=92)
+    return paths
+
+
+def run(visitors: int, each: int) -> dict:
+    """Runs the test; the result says how many captions came, how many were wrong, and the server's peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        photos = make_photos(Path(folder), visitors * each)
+        shares = [photos[first : first + each] for first in range(0, len(photos), each)]
+        expected = [[caption.text for caption in Captioner.from_pretrained()(share)] for share in shares]
+        with serve_page() as (address, server), browser_pages(address, visitors) as pages:
+            began = time.monotonic()
+            for page, share in zip(pages, shares, strict=True):
+                page.set_input_files(".root .files", share)
+            found = []
+            for page in pages:
+                left = LONGEST - (time.monotonic() - began)
+                page.wait_for_function(
+                    "count => document.querySelectorAll('.card:not(.waiting)').length === count",
+                    arg=each,
+                    timeout=1000 * max(1, left),
+                )
+                found.append(page.locator(".card p").all_inner_texts())
+            seconds = time.monotonic() - began
+            peak = peak_memory(server.pid)
+    pairs = [pair for mine, theirs in zip(found, expected, strict=True) for pair in zip(mine, theirs, strict=True)]
+    return {
+        "visitors": visitors,
+        "photos": len(pairs),
+        "wrong": sum(one != other for one, other in pairs),
+        "seconds": round(seconds, 1),
+        "peak_megabytes": round(peak / 1e6),
+    }
+
+
+def peak_memory(process: int) -> int:
+    """The most memory that a process has had, in bytes (Linux)."""
+    [line] = [line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--visitors", type=int, default=8)
+    parser.add_argument("--photos", type=int, default=12, help="of each visitor")
+    options = parser.parse_args(arguments)
+    print(json.dumps(run(options.visitors, options.photos)))
+
+
+if __name__ == "__main__":
+    main()
