@@ -49,9 +49,9 @@ def test_nothing_is_wider_than_the_screen(page, width):
     for name in PANELS:
         page.locator(".tools button", has_text=name).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        small = page.locator(".root button:visible:not(.cells button)").evaluate_all(
-            "all => all.filter(each => Math.min(each.offsetWidth, each.offsetHeight) < 24).map(each => each.className)"
-        )
+        small = page.evaluate("""() => [...document.querySelectorAll('.root button')]
+            .filter(each => !each.closest('.cells') && each.checkVisibility())
+            .filter(each => Math.min(each.offsetWidth, each.offsetHeight) < 24).map(each => each.outerHTML)""")
         assert small == []
 
 
