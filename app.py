@@ -44,7 +44,7 @@ INTRO = (
     "point at a word to see where in the photo it looked to write it."
 )
 CSS = (
-    "#player .html-container { padding: 0 } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
+    "#player, #player .html-container { padding: 0; overflow: visible } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
 )
 
 
