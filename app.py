@@ -43,9 +43,7 @@ INTRO = (
     f"# {TITLE}\nDrop in photos, ten or more at once. A small neural network writes a caption for each; "
     "point at a word to see where in the photo it looked to write it."
 )
-CSS = (
-    "#player, #player .html-container { padding: 0; overflow: visible } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
-)
+CSS = "#player, #player .html-container { padding: 0; overflow: visible } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
 
 
 LAUNCH = {
