@@ -9,6 +9,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from pathlib import Path
 
@@ -242,7 +243,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     options = parser.parse_args()
-    page, launch = build_app(Captioner.from_pretrained(options.model), remarks=options.model == DEFAULT_MODEL)
+    with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see Album
+        captioner = loader.submit(Captioner.from_pretrained, options.model).result()
+    page, launch = build_app(captioner, remarks=options.model == DEFAULT_MODEL)
     page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
 
 

@@ -10,9 +10,11 @@ import io
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -31,8 +33,11 @@ KEPT_SECONDS = 45 * 60
 PREVIEW_SIDE, SHOWN_SIDE = 400, 1280  # pixels
 CAPACITY = 500  # photos; then the oldest go
 BATCH = 8  # photos: a larger one would make others wait, and win little
+PATIENCE = 0.1  # seconds that a batch waits for photos that are being loaded
 LOADERS = 2  # photos decoded at a time: a large one takes hundreds of megabytes
 OPTIONS = DecodeOptions()
+
+Result = TypeVar("Result")
 
 
 class PhotoGone(LookupError):
@@ -54,7 +59,8 @@ class Album:
     """Captions photos for many visitors at once, and answers questions about them.
 
     Args:
-        captioner: used from one thread at a time.
+        captioner: computes in one thread only, and so it was best loaded in one that has ended: PyTorch keeps
+            helpers for each thread that ever computed, and works slower once they outnumber the cores.
         kept_seconds: after which a photo and all that is known of it are deleted.
 
     Every method may be called from any thread, and raises `PhotoGone` for an unknown key.
@@ -67,8 +73,8 @@ class Album:
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
         self._loading = threading.Semaphore(LOADERS)
-        self._model = threading.Lock()
-        self._describe = Batcher(self._describe_squares, BATCH)
+        self._model = ThreadPoolExecutor(1, "model")
+        self._describe = Batcher(self._describe_squares, BATCH, PATIENCE)
         repeat(self._sweep, min(60, kept_seconds / 10))
 
     def add(self, data: bytes) -> str:
@@ -93,11 +99,7 @@ class Album:
         entry = self._entry(key)
         with entry.lock:
             if entry.caption is None:
-                with self._loading:
-                    photo = load_photo(entry.file, at_least=self.captioner.model.config.image_size)
-                    entry.square = self.captioner.prepare(photo)
-                    entry.preview = _as_address(photo, PREVIEW_SIDE)
-                entry.caption = self._describe(entry.square)
+                entry.caption = self._describe(lambda: self._load(entry))
         return entry.caption
 
     def candidates(self, key: str) -> list[Caption]:
@@ -106,9 +108,8 @@ class Album:
         entry = self._entry(key)
         with entry.lock:
             if entry.candidates is None:
-                with self._model:
-                    grid = self.captioner.encode([entry.square])
-                    entry.candidates = self.captioner.describe(grid, DecodeOptions(candidates=3))[0]
+                options = DecodeOptions(candidates=3)
+                entry.candidates = self._compute(lambda: self._search([entry.square], options))[0]
         return entry.candidates
 
     def preview(self, key: str) -> str:
@@ -143,16 +144,14 @@ class Album:
         prefix = " ".join(words[:-1] if ends else words)
         longest = len(self.captioner.tokenizer.encode(prefix)) if ends else OPTIONS.max_tokens
         square = self._entry(key).square
-        with self._model:
-            grid = self.captioner.encode([square])
-            return self.captioner.describe(grid, DecodeOptions(max_tokens=longest), [prefix])[0][0]
+        options = DecodeOptions(max_tokens=longest)
+        return self._compute(lambda: self._search([square], options, [prefix]))[0][0]
 
     def probe(self, key: str, words: Sequence[str], index: int, cells: Sequence[int]) -> Probe:
         """Hides cells and asks for a word again; see `probe_word`."""
         self.caption(key)
         square = self._entry(key).square
-        with self._model:
-            return probe_word(self.captioner, square, words, index, cells)
+        return self._compute(lambda: probe_word(self.captioner, square, words, index, cells))
 
     def files(self) -> list[Path]:
         """The files that are kept now."""
@@ -164,9 +163,21 @@ class Album:
                 raise PhotoGone("This photo is no longer on the server.")
             return self._entries[key]
 
+    def _load(self, entry: _Entry) -> np.ndarray:
+        with self._loading:
+            photo = load_photo(entry.file, at_least=self.captioner.model.config.image_size)
+            entry.square = self.captioner.prepare(photo)
+            entry.preview = _as_address(photo, PREVIEW_SIDE)
+        return entry.square
+
+    def _compute(self, work: Callable[[], Result]) -> Result:
+        return self._model.submit(work).result()
+
     def _describe_squares(self, squares: Sequence[np.ndarray]) -> list[Caption]:
-        with self._model:
-            return [found[0] for found in self.captioner.describe(self.captioner.encode(squares), OPTIONS)]
+        return [found[0] for found in self._compute(lambda: self._search(squares, OPTIONS))]
+
+    def _search(self, squares: Sequence[np.ndarray], options: DecodeOptions, prefixes: Sequence[str] | None = None):
+        return self.captioner.describe(self.captioner.encode(squares), options, prefixes)
 
     def _forget(self, keys: Sequence[str]) -> None:
         for key in keys:

@@ -17,7 +17,8 @@ function addItem(fields) {
 function finish(one, answer) {
   Object.assign(one, answer.error ? { state: 'bad', error: answer.error } : { state: 'done', key: answer.key, captions: answer.captions, preview: answer.preview ?? one.url });
   drawCard(one);
-  if (one.state === 'done' && !item) painted().then(() => { if (!item && items.includes(one)) open(one); });   // the caption first
+  // The caption first, then the next photos on their way, then the player.
+  if (one.state === 'done' && !item) painted().then(painted).then(() => { if (!item && items.includes(one)) open(one); });
 }
 
 function drawCard(one) {
