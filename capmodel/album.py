@@ -4,9 +4,7 @@ A photo is known by its content, so nobody's photo is captioned twice; whoever d
 photo cannot name it. Files are kept in a private folder, out of reach of any web server.
 """
 
-import base64
 import hashlib
-import io
 import tempfile
 import threading
 import time
@@ -17,7 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 
 from .alternatives import END_WORD
 from .background import repeat
@@ -27,7 +24,7 @@ from .decoding import DecodeOptions
 from .export import Exhibit
 from .photos import load_photo
 from .probe import Probe, probe_word
-from .render import fit
+from .render import as_address, fit
 
 KEPT_SECONDS = 45 * 60
 PREVIEW_SIDE, SHOWN_SIDE = 400, 1280  # pixels
@@ -124,7 +121,7 @@ class Album:
 
     def picture(self, key: str) -> str:
         """The same as a JPEG in a ``data:`` address, for browsers that cannot show the photo's own format."""
-        return _as_address(self.photo(key), SHOWN_SIDE)
+        return as_address(self.photo(key), SHOWN_SIDE)
 
     def exhibit(self, key: str, name: str, words: Sequence[str] | None = None) -> Exhibit:
         """The photo and its captions, to be exported; the caption with just these words first, if given."""
@@ -167,7 +164,7 @@ class Album:
         with self._loading:
             photo = load_photo(entry.file, at_least=self.captioner.model.config.image_size)
             entry.square = self.captioner.prepare(photo)
-            entry.preview = _as_address(photo, PREVIEW_SIDE)
+            entry.preview = as_address(photo, PREVIEW_SIDE)
         return entry.square
 
     def _compute(self, work: Callable[[], Result]) -> Result:
@@ -187,9 +184,3 @@ class Album:
         oldest = time.monotonic() - self.kept_seconds
         with self._lock:
             self._forget([key for key, entry in self._entries.items() if entry.since < oldest])
-
-
-def _as_address(photo: np.ndarray, side: int) -> str:
-    file = io.BytesIO()
-    Image.fromarray(fit(photo, side)).save(file, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,8 +1,6 @@
 """Takes captions home: a sheet, a GIF, a video, the numbers, a page that plays offline, or all of it in one zip."""
 
-import base64
 import csv
-import io
 import json
 import re
 import tempfile
@@ -14,12 +12,11 @@ from pathlib import Path
 from string import Template
 
 import numpy as np
-from PIL import Image
 
 from .animation import save_gif, save_mp4
 from .captioner import Caption
 from .player import ASSETS, player_files, player_item
-from .render import fit, save_figure, times_uniform
+from .render import as_address, save_figure, times_uniform
 
 SHOWN_SIDE = 1280  # longer side of the photos in the offline page, in pixels
 ALTERNATIVES = 5  # columns of the table
@@ -145,10 +142,7 @@ def _as_dict(exhibit: Exhibit) -> dict:
 
 
 def _offline_item(exhibit: Exhibit) -> dict:
-    file = io.BytesIO()
-    Image.fromarray(fit(exhibit.photo, SHOWN_SIDE)).save(file, "JPEG", quality=85)
-    url = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
-    return {**player_item("", exhibit.name, exhibit.captions), "image": {"url": url}}
+    return {**player_item("", exhibit.name, exhibit.captions), "image": {"url": as_address(exhibit.photo, SHOWN_SIDE)}}
 
 
 def _offline_page(items: list[dict]) -> str:

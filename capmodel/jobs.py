@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import shutil
 import tempfile
 import threading
 import time
@@ -62,6 +63,7 @@ class Jobs:
                 state.file = file
             except Exception as error:  # told to whoever asks
                 log.warning("a file could not be made", exc_info=error)
+                shutil.rmtree(file.parent)
                 state.error = error
 
         self._pool.submit(run)
@@ -79,5 +81,4 @@ class Jobs:
             states = [self._states.pop(name) for name in old]
         for state in states:
             if state.file:
-                state.file.unlink(missing_ok=True)
-                state.file.parent.rmdir()
+                shutil.rmtree(state.file.parent)

@@ -4,6 +4,8 @@ All maps of a caption share one scale, in "x uniform": at 1x a cell gets as much
 model looked everywhere alike. So a flat map looks flat.
 """
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -112,3 +114,10 @@ def fit(photo: np.ndarray, longest: int) -> np.ndarray:
     image = Image.fromarray(photo)
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.asarray(image)
+
+
+def as_address(photo: np.ndarray, longest: int) -> str:
+    """A photo as a JPEG in a ``data:`` address, its longer side at most `longest` pixels."""
+    file = io.BytesIO()
+    Image.fromarray(fit(photo, longest)).save(file, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

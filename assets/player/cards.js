@@ -18,7 +18,11 @@ function finish(one, answer) {
   Object.assign(one, answer.error ? { state: 'bad', error: answer.error } : { state: 'done', key: answer.key, captions: answer.captions, preview: answer.preview ?? one.url });
   drawCard(one);
   // The caption first, then the next photos on their way, then the player.
-  if (one.state === 'done' && !item) painted().then(painted).then(() => { if (!item && items.includes(one)) open(one); });
+  if (one.state === 'done' && !item) painted().then(painted).then(() => {
+    if (item || !items.includes(one)) return;
+    open(one);
+    if (!running) sharpen();
+  });
 }
 
 function drawCard(one) {

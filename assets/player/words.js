@@ -108,6 +108,7 @@ async function busy(button, place, work) {
   } finally {
     button.disabled = false;
     place.classList.remove('busy');
+    place.scrollIntoView({ block: 'nearest', behavior: calm.matches ? 'auto' : 'smooth' });
   }
 }
 
