@@ -8,20 +8,6 @@ import torch
 from torch import Tensor, nn
 
 
-def make_normalizer(name: str) -> nn.Module:
-    """The module that turns scores (..., L) into weights that sum to 1 over the last axis.
-
-    Raises:
-        ValueError: no normalizer has this name.
-    """
-    if name not in NORMALIZERS:
-        raise ValueError(f"There is no attention {name!r}; there is {', '.join(NORMALIZERS)}.")
-    return NORMALIZERS[name]()
-
-
-NORMALIZERS = {"softmax": lambda: nn.Softmax(dim=-1)}
-
-
 class AdditiveAttention(nn.Module):
     """Looks at a grid with the decoder's state as the question.
 

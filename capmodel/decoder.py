@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .attention import AdditiveAttention, make_normalizer
+from .attention import AdditiveAttention
+from .normalizers import make_normalizer
 
 
 class Memory(NamedTuple):

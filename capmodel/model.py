@@ -24,7 +24,7 @@ class ModelConfig:
         vocabulary: number of sub-words.
         hidden: size of the LSTM and of the embeddings.
         attention: size of the space in which grid and decoder state are compared.
-        normalizer: how attention scores become weights.
+        normalizer: how attention scores become weights: "softmax", "sparsemax" or "hard".
         dropout: in training.
     """
 

@@ -1,9 +1,9 @@
 """The attention is the equation, and a look at the grid's weighted sum."""
 
-import pytest
 import torch
 
-from capmodel.attention import AdditiveAttention, make_normalizer
+from capmodel.attention import AdditiveAttention
+from capmodel.normalizers import make_normalizer
 
 
 def test_is_the_equation():
@@ -35,8 +35,3 @@ def test_weights_lie_on_the_simplex_and_gradients_are_right():
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(-1), torch.ones(1, 2, dtype=torch.double))
     assert torch.autograd.gradcheck(lambda g, h: attention(g, attention.project(g), h), (grid, hidden))
-
-
-def test_unknown_normalizer_lists_the_known_ones():
-    with pytest.raises(ValueError, match="softmax"):
-        make_normalizer("hardmax")

@@ -12,14 +12,16 @@ from shapes import make_shapes
 
 from capmodel.backbone import GridEncoder
 from capmodel.decoder import Decoder
+from capmodel.normalizers import NORMALIZERS
 from capmodel.photos import load_photo
 from capmodel.tokenizer import END, PAD, START
 from train import xe
+from train.captions import CaptionBatches, mirror_caption
 from train.crops import crop_batch, random_crop, shuffled
 from train.data import load_split
 from train.features import cached_grids
 from train.loop import FitOptions, learning_rate_factor
-from train.xe import CaptionBatches, TeacherForcing, mirror_caption
+from train.objectives import Regularization, TeacherForcing, anneal, drop_cells, entropy, unevenness
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +48,21 @@ def make_batches(count=6, **changes):
     )
 
 
-def test_overfits_one_batch():
+def make_batch():
+    return {**make_batches()(0), "temperature": 1.0}
+
+
+def make_task(normalizer="softmax", hidden=16, **penalties):
+    decoder = Decoder(channels=8, vocabulary=12, hidden=hidden, attention=8, dropout=0.0, normalizer=normalizer)
+    return TeacherForcing(decoder, Regularization(**{"label_smoothing": 0.0, **penalties}))
+
+
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+def test_overfits_one_batch(normalizer):
     torch.manual_seed(0)
-    task = TeacherForcing(Decoder(channels=8, vocabulary=12, hidden=32, attention=8, dropout=0.0), label_smoothing=0.0)
+    task = make_task(normalizer, hidden=32)
     optimizer = torch.optim.AdamW(task.parameters(), lr=1e-2)
-    batch = make_batches()(0)
+    batch = make_batch()
     batch["tokens"] = batch["tokens"][:, :1]  # one caption a photo: several could not all be certain
     batch["targets"] = (batch["tokens"][..., 1:] != PAD).sum().item()
     losses = []
@@ -65,14 +77,52 @@ def test_overfits_one_batch():
 
 def test_loss_is_the_mean_over_tokens_and_padding_counts_for_nothing():
     torch.manual_seed(0)
-    task = TeacherForcing(Decoder(channels=8, vocabulary=12, hidden=16, attention=8, dropout=0.0), label_smoothing=0.0)
-    batch = make_batches()(0)
+    task, batch = make_task(), make_batch()
     padded = torch.cat([batch["tokens"], torch.full_like(batch["tokens"], PAD)], -1)
     torch.testing.assert_close(task({**batch, "tokens": padded})["loss"], task(batch)["loss"])
     logits, _ = task.decoder(batch["grid"].float(), batch["tokens"][..., :-1])
     targets = batch["tokens"][..., 1:]
     chosen = logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
     torch.testing.assert_close(task(batch)["loss"], -chosen[targets != PAD].mean())
+
+
+def test_penalties_add_what_they_say():
+    torch.manual_seed(0)
+    batch, real = make_batch(), (make_batch()["tokens"][..., 1:] != PAD).float()
+    losses = {}
+    for name in (None, "entropy", "doubly_stochastic"):
+        torch.manual_seed(1)
+        task = make_task(**{name: 0.5} if name else {})
+        losses[name] = task(batch)["loss"]
+    _, weights = task.decoder(batch["grid"].float(), batch["tokens"][..., :-1])
+    mean_entropy = (-(weights * weights.log()).sum(-1) * real).sum() / real.sum()
+    torch.testing.assert_close(losses["entropy"] - losses[None], 0.5 * mean_entropy)
+    given = (weights * real[..., None]).sum(2) / real.sum(-1)[..., None] * weights.shape[-1]
+    expected = (((1 - given) ** 2).mean(-1) * real.sum(-1)).sum() / real.sum()
+    torch.testing.assert_close(losses["doubly_stochastic"] - losses[None], 0.5 * expected)
+
+
+def test_entropy_and_unevenness_at_their_ends():
+    flat, sharp = torch.full((1, 1, 2, 4), 0.25), torch.eye(4)[None, None, [1, 1]]
+    assert entropy(flat).tolist() == [[pytest.approx([np.log(4)] * 2)]]
+    assert entropy(sharp).tolist() == [[[0, 0]]]
+    assert unevenness(flat, torch.ones(1, 1, 2)).item() == pytest.approx(0)
+    assert unevenness(sharp, torch.ones(1, 1, 2)).item() == pytest.approx((9 + 1 + 1 + 1) / 4)
+
+
+def test_dropped_cells_are_the_mean_of_the_grid():
+    torch.manual_seed(0)
+    grid = torch.randn(8, 64, 3)
+    dropped = drop_cells(grid, 0.25)
+    hidden = (dropped != grid).any(-1)
+    assert hidden.float().mean().item() == pytest.approx(0.25, abs=0.05)
+    assert torch.equal(dropped[hidden], grid.mean(1, keepdim=True).expand_as(grid)[hidden])
+    assert drop_cells(grid, 0) is grid
+
+
+def test_temperature_falls_from_first_to_last():
+    temperatures = [anneal(step, 5, 1.0, 0.25) for step in range(5)]
+    assert temperatures == pytest.approx([1, 0.7071, 0.5, 0.3536, 0.25], abs=1e-4)
 
 
 def test_two_processes_share_the_batch_of_one():

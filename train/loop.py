@@ -22,7 +22,7 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from tqdm import tqdm
 
-Batch = dict[str, Tensor | int]
+Batch = dict[str, Tensor | float]
 PREFETCH = 4  # batches prepared ahead, in threads
 
 
@@ -200,5 +200,5 @@ class _Log:
             file.write(json.dumps({**values, "seconds": round(time.time() - self.began, 2)}) + "\n")
 
 
-def _to(value: Tensor | int, device: torch.device) -> Tensor | int:
+def _to(value: Tensor | float, device: torch.device) -> Tensor | float:
     return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value

@@ -1,0 +1,99 @@
+"""What the decoder is trained for: teacher forcing, and what may be asked of its maps beside it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from capmodel.decoder import Decoder
+from capmodel.normalizers import Hard
+from capmodel.tokenizer import PAD
+from train.loop import Batch
+
+
+@dataclass(frozen=True)
+class Regularization:
+    """What keeps the decoder from knowing the training captions by heart, and its maps in shape.
+
+    Attributes:
+        label_smoothing: the share of the target spread over all tokens: Szegedy et al. (2016),
+            "Rethinking the Inception Architecture", section 7.
+        doubly_stochastic: weight of a penalty on cells that a whole caption looks at less or more
+            than others: Xu et al. (2015), section 4.2.1.
+        entropy: weight of the maps' mean entropy in nats: more makes them sharper.
+        cell_dropout: probability of a cell to be hidden from a caption: its vector is then the
+            mean of the grid.
+    """
+
+    label_smoothing: float = 0.1
+    doubly_stochastic: float = 0.0
+    entropy: float = 0.0
+    cell_dropout: float = 0.0
+
+
+class TeacherForcing(nn.Module):
+    """Cross-entropy of each token given the right tokens before it, and the penalties."""
+
+    def __init__(self, decoder: Decoder, regularization: Regularization = Regularization()):
+        super().__init__()
+        self.decoder = decoder
+        self.regularization = regularization
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The mean loss over the tokens of the batch of all processes.
+
+        ``batch``: grid (B, L, D), tokens (B, K, T) from start to end, the number ``targets`` of
+        tokens to predict in an average process, so that the processes' mean weighs every token
+        alike, and the ``temperature`` of hard attention.
+        """
+        wanted = self.regularization
+        set_temperature(self.decoder, batch["temperature"])
+        grid, tokens = batch["grid"].float(), batch["tokens"]
+        logits, weights = self.decoder(drop_cells(grid, wanted.cell_dropout), tokens[..., :-1])
+        loss = F.cross_entropy(
+            logits.flatten(0, 2).float(),
+            tokens[..., 1:].flatten(),
+            ignore_index=PAD,
+            label_smoothing=wanted.label_smoothing,
+            reduction="sum",
+        )
+        real = (tokens[..., 1:] != PAD).float()
+        if wanted.entropy:
+            loss = loss + wanted.entropy * (entropy(weights.float()) * real).sum()
+        if wanted.doubly_stochastic:
+            loss = loss + wanted.doubly_stochastic * (unevenness(weights.float(), real) * real.sum(-1)).sum()
+        return {"loss": loss / batch["targets"]}
+
+
+def set_temperature(decoder: Decoder, temperature: float) -> None:
+    """Tells hard attention its temperature; the others have none."""
+    if isinstance(decoder.attention.normalizer, Hard):
+        decoder.attention.normalizer.temperature = temperature
+
+
+def anneal(step: int, steps: int, first: float, last: float) -> float:
+    """A temperature that falls from `first` to `last` by the same factor every step."""
+    return first * (last / first) ** (step / max(1, steps - 1))
+
+
+def drop_cells(grid: Tensor, probability: float) -> Tensor:
+    """Puts the grid's mean (B, L, D) in the place of random cells."""
+    if not probability:
+        return grid
+    dropped = torch.rand(grid.shape[:2], device=grid.device) < probability
+    return torch.where(dropped[..., None], grid.mean(1, keepdim=True), grid)
+
+
+def entropy(weights: Tensor) -> Tensor:
+    """Of weights (..., L) in nats (...): 0 on one cell, log L if all are alike."""
+    return torch.special.entr(weights).sum(-1)
+
+
+def unevenness(weights: Tensor, real: Tensor) -> Tensor:
+    """How unlike the cells are in what a caption gave them in all: weights (B, K, T, L), `real` tokens (B, K, T) -> (B, K).
+
+    The mean of (1 - share)**2, where a cell's share is 1 if it got as much as the average cell.
+    """
+    given = (weights * real[..., None]).sum(2)
+    return (1 - given / given.mean(-1, keepdim=True)).square().mean(-1)
