@@ -3,6 +3,7 @@
 import base64
 import io
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pillow_heif
@@ -26,10 +27,15 @@ HAND_OVER = """([kind, files]) => {
 }"""
 
 
-def _png(pixels: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
+def noise(count: int, side: int) -> list[dict]:
+    """Files that no other test has shown to the server: give each test a side of its own."""
+    files = []
+    for number in range(count):
+        pixels = np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        files.append({"name": f"{number}.png", "mimeType": "image/png", "buffer": file.getvalue()})
+    return files
 
 
 def hand_over(page: Page, kind: str, photos: list[Path]) -> None:
@@ -92,15 +98,16 @@ def test_one_photo_is_removed_or_all(page):
     assert captions(page, 1) == [second]
 
 
-def test_stop_and_go_on(page):
-    upload(page, TWELVE)
+def test_stop_and_go_on(page, captioner, monkeypatch):
+    go_on, real = Event(), captioner.encode
+    monkeypatch.setattr(captioner, "encode", lambda squares: go_on.wait(60) and real(squares))
+    upload(page, noise(12, side=320))
     page.locator(".stop").click()
-    expect(page.locator(".count")).to_contain_text("stopped")
-    page.wait_for_timeout(1500)  # what was on its way arrives
-    before = page.locator(".card.waiting").count()
-    assert before > 0
+    expect(page.locator(".count")).to_have_text("0 of 12, stopped")
+    go_on.set()
+    expect(page.locator(".count")).to_have_text("1 of 12, stopped")  # what was on its way arrives
     page.wait_for_timeout(1000)
-    assert page.locator(".card.waiting").count() == before
+    expect(page.locator(".card.waiting")).to_have_count(11)
     page.locator(".stop").click()
     assert len(captions(page, 12)) == 12
 
@@ -134,8 +141,7 @@ def test_a_photo_already_seen_is_not_captioned_again(browser, address, captioner
     seen = []
     real = captioner.encode
     monkeypatch.setattr(captioner, "encode", lambda squares: seen.append(len(squares)) or real(squares))
-    pixels = np.random.default_rng(1).integers(0, 256, (300, 300, 3), dtype=np.uint8)
-    photo = {"name": "noise.png", "mimeType": "image/png", "buffer": _png(pixels)}
+    [photo] = noise(1, side=300)
     for _ in range(2):  # two visitors
         with open_page(browser, address) as page:
             upload(page, photo)
@@ -145,8 +151,7 @@ def test_a_photo_already_seen_is_not_captioned_again(browser, address, captioner
 
 def test_nobody_waits_for_anothers_batch(browser, address):
     with open_page(browser, address) as busy, open_page(browser, address) as quick:
-        data = [_png(np.random.default_rng(seed).integers(0, 256, (400, 400, 3), dtype=np.uint8)) for seed in range(25)]
-        files = [{"name": f"{n}.png", "mimeType": "image/png", "buffer": content} for n, content in enumerate(data)]
+        files = noise(25, side=400)
         upload(busy, files[:24])
         upload(quick, files[24:])
         captions(quick, 1)
