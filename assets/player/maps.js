@@ -31,15 +31,17 @@ const TAPS = Array.from({ length: FINE }, (_, pixel) => {
     .map((tap, k) => [Math.min(SIDE - 1, Math.max(0, cell - 1 + k)), tap]);
 });
 
+// Between square roots, as the veil shows them: between the values themselves there would be a dark hole beside a strong cell.
 function smooth(cells) {   // 64 numbers -> FINE * FINE, in times uniform
+  const roots = cells.map(Math.sqrt);
   const across = new Float32Array(SIDE * FINE), out = new Float32Array(FINE * FINE);
   for (let y = 0; y < SIDE; y++)
     for (let x = 0; x < FINE; x++)
-      for (const [cell, tap] of TAPS[x]) across[y * FINE + x] += tap * cells[y * SIDE + cell];
+      for (const [cell, tap] of TAPS[x]) across[y * FINE + x] += tap * roots[y * SIDE + cell];
   for (let y = 0; y < FINE; y++)
     for (const [cell, tap] of TAPS[y])
       for (let x = 0; x < FINE; x++) out[y * FINE + x] += tap * across[cell * FINE + x];
-  return out.map(value => Math.max(0, value));
+  return out.map(value => Math.max(0, value) ** 2);
 }
 
 function blocks(cells) {   // 64 numbers -> FINE * FINE, each cell a square
