@@ -1,6 +1,7 @@
 """Captions as sub-words: sentencepiece BPE there, whole words back."""
 
 import re
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 
@@ -58,8 +59,7 @@ class Tokenizer:
     def word_spans(self, tokens: list[int]) -> list[tuple[str, int, int]]:
         """The words in order, each with the half-open range of its tokens: (word, start, stop)."""
         starts = [i for i, token in enumerate(tokens) if i == 0 or self.begins_word(token)]
-        spans = zip(starts, [*starts[1:], len(tokens)], strict=True)
-        return [(self._text(tokens[start:stop]), start, stop) for start, stop in spans]
+        return [(self._text(tokens[start:stop]), start, stop) for start, stop in pairwise([*starts, len(tokens)])]
 
     def _text(self, tokens: list[int]) -> str:
         return "".join(self._pieces.id_to_piece(token) for token in tokens).replace(_SPACE, "")

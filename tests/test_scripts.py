@@ -70,6 +70,20 @@ def test_dev_score_rises(trained):
     assert max(scores[-5:]) > 2 * scores[0]
 
 
+def test_self_critical_training_goes_on_from_the_model(shapes, trained, tmp_path):
+    printed = run(
+        f"python -m train.scst --data {shapes} --model {trained}/softmax/model --out {tmp_path} --epochs 2 "
+        "--batch-size 12 --samples 3 --longest 12 --learning-rate 1e-3"
+    )
+    assert "STANDARD_wInit+Cider-D[n4,s6.0]+greedy[nspi3]+1.0.2" in printed
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert {"reward", "baseline", "reward_seconds"} <= rows[0].keys()
+    best = max(row["score"] for row in rows if "score" in row)
+    assert best >= float(printed.partition("before: dev CIDEr ")[2].partition(",")[0]) - 1
+    photo = shapes / "Images" / "0000.jpg"
+    assert run(f"python -m capmodel {photo} --model {tmp_path}/model").strip()
+
+
 def evaluate(shapes, trained, launcher="python"):
     line = f"{launcher} -m train.evaluate --data {shapes} --split test --model {trained}/softmax/model --json"
     return json.loads(run(line))

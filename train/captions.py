@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,49 +16,85 @@ from train.data import Example
 from train.loop import Batch
 
 
-@dataclass(frozen=True)
-class CaptionBatches:
-    """Batches of photos, each with K of its captions, as a pure function of the step.
+class Draw(NamedTuple):
+    """One photo of a batch: its number, the side it is seen from, and randomness of its own."""
+
+    photo: int
+    side: int
+    random: np.random.Generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoBatches:
+    """Batches of photos as a pure function of the step.
+
+    A batch has ``grid`` (B, L, D) and ``photo`` (B,): the photos' numbers, of mirrored ones plus N.
 
     Attributes:
         grids: the photos' grids (N, L, D), and if wanted those of the mirrored photos.
-        captions: tokens of the captions of each photo, for each of `grids`.
-        batch_size: photos a process.
-        per_photo: K. A photo with fewer captions shows some twice.
+        batch_size: B, photos a process.
     """
 
     grids: Sequence[np.ndarray]
-    captions: Sequence[Sequence[Sequence[list[int]]]]
     batch_size: int
-    per_photo: int
     seed: int
     process: int = 0
     processes: int = 1
 
     def __call__(self, step: int) -> Batch:
+        drawn = self.mine(self.draw(step))
+        return {
+            "grid": torch.from_numpy(np.stack([self.grids[side][photo] for photo, side, _ in drawn])),
+            "photo": torch.tensor([side * len(self.grids[0]) + photo for photo, side, _ in drawn]),
+        }
+
+    def draw(self, step: int) -> list[Draw]:
+        """The photos of a step for all processes, from the endless shuffled stream."""
         world = self.batch_size * self.processes
-        positions = range(step * world, (step + 1) * world)
-        drawn = [self._draw(position) for position in positions]  # of all processes: their lengths count
-        mine = drawn[self.process * self.batch_size : (self.process + 1) * self.batch_size]
-        tokens = [caption for _, _, captions in mine for caption in captions]
+        drawn = []
+        for position in range(step * world, (step + 1) * world):
+            random = np.random.default_rng((self.seed, 1, position))
+            photo = shuffled(position, len(self.grids[0]), self.seed)
+            drawn.append(Draw(photo, int(random.integers(len(self.grids))), random))
+        return drawn
+
+    def mine(self, all_processes: list) -> list:
+        """This process's part of what was drawn for all."""
+        return all_processes[self.process * self.batch_size : (self.process + 1) * self.batch_size]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionBatches(PhotoBatches):
+    """Batches of photos, each with K of its captions.
+
+    A batch has also ``tokens`` (B, K, T), and ``targets``, the number of tokens without the start in
+    an average process.
+
+    Attributes:
+        captions: tokens of the captions of each photo, for each of `grids`.
+        per_photo: K. A photo with fewer captions shows some twice.
+    """
+
+    captions: Sequence[Sequence[Sequence[list[int]]]]
+    per_photo: int
+
+    def __call__(self, step: int) -> Batch:
+        chosen = [self._choose(drawn) for drawn in self.draw(step)]  # of all processes: their lengths count
+        tokens = [caption for captions in self.mine(chosen) for caption in captions]
         padded = torch.full((len(tokens), max(map(len, tokens))), PAD)
         for row, caption in zip(padded, tokens, strict=True):
             row[: len(caption)] = torch.tensor(caption)
-        targets = sum(len(caption) - 1 for _, _, captions in drawn for caption in captions) / self.processes
+        targets = sum(len(caption) - 1 for captions in chosen for caption in captions) / self.processes
         return {
-            "grid": torch.from_numpy(np.stack([self.grids[side][photo] for photo, side, _ in mine])),
+            **super().__call__(step),
             "tokens": padded.view(self.batch_size, self.per_photo, -1),
             "targets": targets,
         }
 
-    def _draw(self, position: int) -> tuple[int, int, list[list[int]]]:
-        """The photo at a position of the endless shuffled stream, its side, and K of its captions."""
-        random = np.random.default_rng((self.seed, 1, position))
-        photo = shuffled(position, len(self.grids[0]), self.seed)
-        side = int(random.integers(len(self.grids)))
-        captions = self.captions[side][photo]
-        order = np.resize(random.permutation(len(captions)), self.per_photo)
-        return photo, side, [captions[index] for index in order]
+    def _choose(self, drawn: Draw) -> list[list[int]]:
+        captions = self.captions[drawn.side][drawn.photo]
+        order = np.resize(drawn.random.permutation(len(captions)), self.per_photo)
+        return [captions[index] for index in order]
 
 
 def mirror_caption(text: str) -> str:

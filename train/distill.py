@@ -128,6 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 128, 160, 192],
                         help="side of the crops in each equal part of the training")  # fmt: skip
     parser.add_argument("--learning-rate", type=float, default=2.5e-2)
+    parser.add_argument("--ema", type=float, help="keep a moving average of the weights, of this decay")
     parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="bf16")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
@@ -172,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
         task,
         batch_at,
         make_optimizer(task, options.learning_rate),
-        FitOptions(options.steps, warmup=50, clip=None, validate_every=250, seed=options.seed),
+        FitOptions(options.steps, warmup=50, clip=None, ema=options.ema, validate_every=250, seed=options.seed),
         options.out,
         accelerator,
         validate,

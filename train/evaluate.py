@@ -17,7 +17,7 @@ from tqdm import tqdm
 from capmodel import Captioner, DecodeOptions
 from train.data import SPLITS, load_split
 from train.loop import make_accelerator
-from train.scoring import metric_versions, score_captions
+from train.scoring import count_tails, metric_versions, score_captions
 
 BATCH = 32
 
@@ -60,6 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     scores = score_captions([example.captions for example in examples], captions)
     report = {
         **{name: value if value is None else round(value, 2) for name, value in scores.items()},
+        "tails": count_tails(captions),
         "model": options.model,
         "data": options.data.name,
         "split": options.split,

@@ -15,6 +15,12 @@ from pycocoevalcap.cider.cider import Cider
 
 from capmodel.tokenizer import normalize_caption
 
+# Articles, prepositions that need an object, and conjunctions. Not "on", "in", "up": "a woman with a hat on" is whole.
+OPEN_WORDS = frozenset((
+    "a", "an", "the", "of", "with", "at", "from", "to", "into", "onto", "for", "by", "and", "or", "while", "as",
+    "his", "her", "their", "its", "is", "are",
+))  # fmt: skip
+
 Keyed = dict[int, list[str]]  # pycocoevalcap's form: the captions of each photo
 
 
@@ -27,6 +33,14 @@ def quick_cider(references: Sequence[Sequence[str]], candidates: Sequence[str]) 
     expected = {index: [normalize_caption(text) for text in texts] for index, texts in enumerate(references)}
     written = {index: [normalize_caption(text)] for index, text in enumerate(candidates)}
     return 100 * float(Cider().compute_score(expected, written)[0])
+
+
+def count_tails(captions: Sequence[str]) -> int:
+    """How many captions stop in the middle, as "a dog with a": their last word asks for another one.
+
+    Captions trained on CIDEr without the end as a word are known for it.
+    """
+    return sum(caption.split()[-1] in OPEN_WORDS for caption in captions if caption)
 
 
 def score_captions(references: Sequence[Sequence[str]], candidates: Sequence[str]) -> dict[str, float | None]:

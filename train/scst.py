@@ -1,0 +1,106 @@
+"""Trains a captioner on the metric itself: self-critical sequence training (SCST) with CIDEr-D as the reward.
+
+    pip install -r train/requirements.txt
+    python -m train.scst --data flickr8k --model runs/softmax/model --out runs/softmax-scst
+
+It starts from a model of train.xe, whose backbone stays as it is. The reward's references and n-gram statistics are
+those of the training split, with the end of the caption as a word of its own. Several processes or GPUs: as train.xe.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from capmodel import Captioner, DecodeOptions
+from train.captions import PhotoBatches, caption_grids, mirror_caption
+from train.cider import CiderD
+from train.data import load_split
+from train.features import cached_grids
+from train.loop import FitOptions, fit, make_accelerator
+from train.scoring import count_tails, quick_cider
+from train.self_critical import SelfCritical, signature, with_end
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
+    parser.add_argument("--model", required=True, help="to start from: a folder from train.xe")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model and the checkpoint")
+    parser.add_argument("--features", type=Path, help="folder for the cached grids (default: in --out)")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--batch-size", type=int, default=32, help="photos a step and process")
+    parser.add_argument("--samples", type=int, default=5, help="captions drawn a photo")
+    parser.add_argument("--longest", type=int, default=24, help="of them, in tokens")
+    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--no-mirror", action="store_true", help="train on the photos as they are only")
+    parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
+    parser.add_argument("--ema", type=float, default=0.99, help="decay of the weights' moving average")
+    parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="bf16")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+
+    accelerator = make_accelerator(options.precision)
+    torch.manual_seed(options.seed)
+    examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
+    captioner = Captioner.from_pretrained(options.model)
+    model, tokenizer = captioner.model, captioner.tokenizer
+    sides = (False,) if options.no_mirror else (False, True)
+    photos = [example.photo for example in examples]
+    features = options.features or options.out / "features"
+    grids = [cached_grids(model.encoder, photos, features, accelerator, mirrored=mirrored) for mirrored in sides]
+    dev_grids = cached_grids(model.encoder, [example.photo for example in dev], features, accelerator)
+
+    references = [
+        with_end([mirror_caption(text) if mirrored else text for text in example.captions])
+        for mirrored in sides
+        for example in examples
+    ]
+    task = SelfCritical(
+        model.decoder, tokenizer, CiderD(references), options.samples, options.longest, options.temperature
+    )
+    model.decoder.dropout.p = options.dropout
+    batches = PhotoBatches(
+        grids=grids,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        process=accelerator.process_index,
+        processes=accelerator.num_processes,
+    )
+    per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
+
+    def validate(task: SelfCritical) -> dict[str, float]:
+        captions = caption_grids(task.decoder, tokenizer, dev_grids, DecodeOptions(alternatives=0))
+        score = quick_cider([example.captions for example in dev], captions)
+        return {"score": score, "tails": count_tails(captions)}
+
+    accelerator.print(f"SacreEOS signature: {signature(options.samples, task.reward.sigma)}")
+    if accelerator.is_main_process:
+        before = validate(task)
+        accelerator.print(f"before: dev CIDEr {before['score']:.2f}, {before['tails']} captions without a proper end")
+    fit(
+        task,
+        batches,
+        torch.optim.AdamW(task.parameters(), lr=options.learning_rate, weight_decay=0.0),
+        FitOptions(
+            steps=options.epochs * per_epoch,
+            warmup=min(50, per_epoch),
+            ema=options.ema,
+            validate_every=max(1, per_epoch // 2),
+            save_every=min(50, per_epoch),
+            seed=options.seed,
+        ),
+        options.out,
+        accelerator,
+        validate,
+    )
+    if accelerator.is_main_process:
+        task.load_state_dict(load_file(options.out / "best.safetensors"))
+        captioner.save(options.out / "model")
+        accelerator.print(f"The model is in {options.out / 'model'}")
+
+
+if __name__ == "__main__":
+    main()

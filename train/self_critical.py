@@ -1,0 +1,117 @@
+"""Self-critical sequence training: reward captions that beat the model's own greedy one.
+
+Rennie et al. (2017), "Self-critical Sequence Training for Image Captioning".
+"""
+
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical
+
+from capmodel.decoder import Decoder, Memory
+from capmodel.decoding import DecodeOptions, beam_search
+from capmodel.tokenizer import END, PAD, START, UNKNOWN, Tokenizer, normalize_caption
+from train.cider import CiderD
+from train.loop import Batch
+from train.objectives import set_temperature
+
+END_WORD = "<eos>"
+
+
+def with_end(captions: Sequence[str]) -> list[list[str]]:
+    """Captions as words, each with its end.
+
+    Without the end among the n-grams, SCST learns captions that stop in the middle ("a dog with a"):
+    Hu et al. (2023), "A Request for Clarity over the End of Sequence Token in the Self-Critical
+    Sequence Training". It must be in the references and in their statistics too.
+    """
+    return [[*normalize_caption(caption).split(), END_WORD] for caption in captions]
+
+
+def signature(samples: int, sigma: float) -> str:
+    """What Hu et al. (2023) ask to report with a figure, as their package SacreEOS 1.0.2 writes it."""
+    return f"STANDARD_wInit+Cider-D[n4,s{sigma}]+greedy[nspi{samples}]+1.0.2"
+
+
+class SelfCritical(nn.Module):
+    """The policy gradient of CIDEr-D, with the greedy caption's as the baseline.
+
+    Args:
+        reward: over the training references, each `with_end`.
+        samples: K, captions drawn a photo.
+        longest: of them, in tokens.
+        temperature: of hard attention.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        tokenizer: Tokenizer,
+        reward: CiderD,
+        samples: int = 5,
+        longest: int = 24,
+        temperature: float = 0.3,
+    ):
+        super().__init__()
+        self.decoder = decoder
+        self.tokenizer = tokenizer
+        self.reward = reward
+        self.samples = samples
+        self.longest = longest
+        set_temperature(decoder, temperature)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """``batch``: grid (B, L, D) and ``photo`` (B,), the numbers of the photos among the reward's.
+
+        Returns:
+            The loss, the mean rewards (0..10) of drawn and of greedy captions, and the seconds that
+            the rewards took.
+        """
+        memory = self.decoder.prepare(batch["grid"].float())
+        self.decoder.eval()  # the baseline is what the model would write in use
+        found = beam_search(self.decoder, memory, DecodeOptions(beam=1, max_tokens=self.longest, alternatives=0))
+        self.decoder.train()
+        tokens, logprobs = draw(self.decoder, memory, self.samples, self.longest)
+
+        began = time.perf_counter()
+        greedy = [[*hypotheses[0].tokens, END] for hypotheses in found]
+        captions = [[self._words(row) for row in [first, *rows]] for first, rows in zip(greedy, tokens.tolist())]
+        rewards = torch.from_numpy(self.reward(batch["photo"].tolist(), captions)).to(logprobs)
+        seconds = logprobs.new_tensor(time.perf_counter() - began)
+
+        baseline, drawn = rewards[:, :1], rewards[:, 1:]
+        # The sum over a caption's tokens, as the gradient of the expected reward is; PAD adds 0.
+        loss = -((drawn - baseline) * logprobs.sum(-1)).mean()
+        return {"loss": loss, "reward": drawn.mean(), "baseline": baseline.mean(), "reward_seconds": seconds}
+
+    def _words(self, tokens: Sequence[int]) -> list[str]:
+        """The words up to the end, and the end if there is one."""
+        ended = END in tokens
+        words = self.tokenizer.decode(tokens[: tokens.index(END)] if ended else tokens).split()
+        return [*words, END_WORD] if ended else words
+
+
+def draw(decoder: Decoder, memory: Memory, captions: int, longest: int) -> tuple[Tensor, Tensor]:
+    """Draws K = `captions` captions of each of B photos from the model's own distribution.
+
+    Returns:
+        Tokens (B, K, T), PAD after the end, and their log-probabilities (B, K, T), 0 after the end, with a gradient.
+    """
+    state = decoder.start(memory, captions)
+    read = torch.full(state.hidden.shape[:2], START, device=memory.grid.device)
+    tokens, logprobs = [], []
+    going = torch.ones_like(read, dtype=torch.bool)
+    for _ in range(longest):
+        logits, state, _ = decoder.step(read, state, memory)
+        logits = logits.float()
+        logits[..., [PAD, UNKNOWN, START]] = -torch.inf
+        choice = Categorical(logits=logits, validate_args=False)
+        read = choice.sample()
+        tokens.append(torch.where(going, read, PAD))
+        logprobs.append(choice.log_prob(read) * going)
+        going = going & (read != END)
+        if not going.any():
+            break
+    return torch.stack(tokens, -1), torch.stack(logprobs, -1)
