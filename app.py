@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from pathlib import Path
@@ -61,7 +61,8 @@ LAUNCH = {
 class AttentionPlayer(gr.HTML):
     """Photos in, cards with captions, and one big player; made of `assets/player*`.
 
-    Its value is ``{"samples": [the example photos], "kept_minutes": until photos are deleted}``.
+    Its value is ``{"samples": [the example photos], "attentions": [their names, the usual one first],
+    "kept_minutes": until photos are deleted}``.
     Everything else it asks for, photo by photo, through `functions`: so captions come as photos
     finish, and stopping is not to ask.
     """
@@ -98,15 +99,16 @@ def example_photos(remarks: bool) -> list[dict]:
 
 
 def build_app(
-    captioner: Captioner, *, remarks: bool = True, kept_seconds: int = KEPT_SECONDS
+    captioners: Sequence[Captioner], *, remarks: bool = True, kept_seconds: int = KEPT_SECONDS
 ) -> tuple[gr.Blocks, dict]:
-    """The page around a captioner, and what its `launch` must be given.
+    """The page around a model, and what its `launch` must be given.
 
     Args:
+        captioners: from `Captioner.family`; the first is used until a visitor chooses another.
         remarks: show "Where it works, where it fails", which is about the bundled model.
         kept_seconds: after which photos and files are deleted.
     """
-    album, jobs = Album(captioner, kept_seconds), Jobs(kept_seconds)
+    album, jobs = Album(captioners, kept_seconds), Jobs(kept_seconds)
     samples = {photo.name: photo for photo in (ASSETS / "photos").glob("*.jpg")}
 
     def answering(function: Callable[[dict], dict]) -> Callable[[dict], dict]:
@@ -126,14 +128,19 @@ def build_app(
 
         return answer
 
-    def caption(data: bytes) -> dict:
-        """A photo file's content -> the player's item, with a small ``preview`` of the photo."""
-        key = album.add(data)
+    def caption(question: dict) -> dict:
+        """{"data": a photo file's content, "attention"} -> the player's item, with a small ``preview`` of the photo."""
+        key = album.add(question["data"], question.get("attention"))
         return {**player_item(key, "", [album.caption(key)]), "preview": album.preview(key)}
 
     def sample(question: dict) -> dict:
-        """{"file": of an example photo} -> the same."""
-        return caption(samples[question["file"]].read_bytes())
+        """{"file": of an example photo, "attention"} -> the same."""
+        return caption({**question, "data": samples[question["file"]].read_bytes()})
+
+    def attend(question: dict) -> dict:
+        """{"key", "attention": another one} -> the player's item of the same photo."""
+        key = album.under(question["key"], question["attention"])
+        return player_item(key, "", [album.caption(key)])
 
     def steer(question: dict) -> dict:
         """{"key", "words": to begin with} -> a caption."""
@@ -185,7 +192,8 @@ def build_app(
             data += chunk
             if len(data) > LARGEST:
                 return JSONResponse({"error": "This file is larger than 100 MB; please make it smaller."})
-        return JSONResponse(await run_in_threadpool(answering(caption), bytes(data)))
+        question = {"data": bytes(data), "attention": request.query_params.get("attention")}
+        return JSONResponse(await run_in_threadpool(answering(caption), question))
 
     def get_saved(request: Request) -> Response:
         try:
@@ -194,11 +202,12 @@ def build_app(
             file = None
         return FileResponse(file, filename=file.name) if file else PlainTextResponse("There is no such file.", 404)
 
-    def caption_photo(photo: str) -> dict:
+    def caption_photo(photo: str, attention: str) -> dict:
         """Captions a photo and tells where the network looked for each word.
 
         Args:
             photo: an image file.
+            attention: how it looks: "softmax" at all cells, some more; "sparsemax" at few; "hard" at one.
 
         Returns:
             The caption and its words, each with its probability (0..1), its alternatives and its
@@ -206,24 +215,30 @@ def build_app(
         """
         path = Path(photo)
         try:
-            key = album.add(path.read_bytes())
+            key = album.add(path.read_bytes(), attention)
             if photo not in player.keep_in_cache:  # which somebody may have uploaded too
                 path.unlink()
             return {"photo": path.name, **album.caption(key).as_dict()}
         except PhotoError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    functions = [answering(each) for each in (sample, steer, probe, candidates, picture, known, make_file, file_state)]
+    functions = [
+        answering(each) for each in (sample, attend, steer, probe, candidates, picture, known, make_file, file_state)
+    ]
     # delete_cache: for what comes in through the API.
     sweep = (max(1, kept_seconds // 10), kept_seconds)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:
         gr.Markdown(INTRO)
-        player = AttentionPlayer(
-            {"samples": example_photos(remarks), "kept_minutes": -(-kept_seconds // 60)}, functions, elem_id="player"
-        )
+        value = {
+            "samples": example_photos(remarks),
+            "attentions": album.attentions,
+            "kept_minutes": -(-kept_seconds // 60),
+        }
+        player = AttentionPlayer(value, functions, elem_id="player")
         with gr.Row(visible=False):  # the API: a file, never a path as text, which would read any file of the server
             photo, found, button = gr.File(label="photo"), gr.JSON(label="caption"), gr.Button()
-        button.click(caption_photo, photo, found, api_name="caption", concurrency_limit=4)
+            attention = gr.Dropdown(album.attentions, value=album.attentions[0], label="attention")
+        button.click(caption_photo, [photo, attention], found, api_name="caption", concurrency_limit=4)
     page.queue(max_size=64)
     routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved)]
     return page, {"app_kwargs": {"routes": routes}, **LAUNCH}
@@ -238,14 +253,14 @@ def _words(words: list[str]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
+        "--model", default=DEFAULT_MODEL, help="to begin with: bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
     )
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     options = parser.parse_args()
     with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see Album
-        captioner = loader.submit(Captioner.from_pretrained, options.model).result()
-    page, launch = build_app(captioner, remarks=options.model == DEFAULT_MODEL)
+        captioners = loader.submit(Captioner.family, options.model).result()
+    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL)
     page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
 
 

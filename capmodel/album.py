@@ -1,7 +1,7 @@
 """The photos that visitors brought, and what the model said of them, for a while.
 
-A photo is known by its content, so nobody's photo is captioned twice; whoever does not hold the
-photo cannot name it. Files are kept in a private folder, out of reach of any web server.
+A photo is known by its content, so nobody's photo is captioned twice with the same attention; whoever
+does not hold the photo cannot name it. Files are kept in a private folder, out of reach of any web server.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from .render import as_address, fit
 
 KEPT_SECONDS = 45 * 60
 PREVIEW_SIDE, SHOWN_SIDE = 400, 1280  # pixels
-CAPACITY = 500  # photos; then the oldest go
+CAPACITY = 1000  # photos, counted once for each attention; then the oldest go
 BATCH = 8  # photos: a larger one would make others wait, and win little
 PATIENCE = 0.1  # seconds that a batch waits for photos that are being loaded
 LOADERS = 2  # photos decoded at a time: a large one takes hundreds of megabytes
@@ -43,6 +43,7 @@ class PhotoGone(LookupError):
 
 @dataclass
 class _Entry:
+    captioner: Captioner
     file: Path
     since: float  # time.monotonic()
     lock: threading.Lock  # who asks for a photo that is being captioned waits for it
@@ -56,36 +57,52 @@ class Album:
     """Captions photos for many visitors at once, and answers questions about them.
 
     Args:
-        captioner: computes in one thread only, and so it was best loaded in one that has ended: PyTorch keeps
-            helpers for each thread that ever computed, and works slower once they outnumber the cores.
+        captioners: one for each kind of attention, with one backbone for all; the first is the one to use
+            where none is named. They compute in one thread only, and so were best loaded in one that has
+            ended: PyTorch keeps helpers for each thread that ever computed, and works slower once they
+            outnumber the cores.
         kept_seconds: after which a photo and all that is known of it are deleted.
 
     Every method may be called from any thread, and raises `PhotoGone` for an unknown key.
     """
 
-    def __init__(self, captioner: Captioner, kept_seconds: float = KEPT_SECONDS):
-        self.captioner = captioner
+    def __init__(self, captioners: Sequence[Captioner], kept_seconds: float = KEPT_SECONDS):
+        self.captioners = {captioner.attention: captioner for captioner in captioners}
         self.kept_seconds = kept_seconds
         self._folder = tempfile.TemporaryDirectory(prefix="capmodel-album-")
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
         self._loading = threading.Semaphore(LOADERS)
         self._model = ThreadPoolExecutor(1, "model")
-        self._describe = Batcher(self._describe_squares, BATCH, PATIENCE)
+        self._describe = Batcher(self._describe_entries, BATCH, PATIENCE)
         repeat(self._sweep, min(60, kept_seconds / 10))
 
-    def add(self, data: bytes) -> str:
-        """Takes in a photo file's content and returns its key."""
-        key = hashlib.sha256(data).hexdigest()
-        with self._lock:
-            if entry := self._entries.get(key):
-                entry.since = time.monotonic()
-                return key
-            file = Path(self._folder.name, key)
-            file.write_bytes(data)
-            self._entries[key] = _Entry(file, time.monotonic(), threading.Lock())
-            self._forget(list(self._entries)[:-CAPACITY])
-        return key
+    @property
+    def attentions(self) -> list[str]:
+        """The kinds of attention that there are; the first is the usual one."""
+        return list(self.captioners)
+
+    def add(self, data: bytes, attention: str | None = None) -> str:
+        """Takes in a photo file's content, to be captioned with an attention, and returns its key.
+
+        Raises:
+            ValueError: there is no such attention.
+        """
+        return self._enter(hashlib.sha256(data).hexdigest(), attention or self.attentions[0], data)
+
+    def under(self, key: str, attention: str) -> str:
+        """The key of the same photo with another attention.
+
+        Raises:
+            ValueError: there is no such attention.
+        """
+        self.caption(key)
+        entry = self._entry(key)
+        try:
+            data = entry.file.read_bytes()
+        except FileNotFoundError as error:  # it left in this moment
+            raise PhotoGone(str(error)) from error
+        return self._enter(key.rpartition("-")[2], attention, data, entry.square, entry.preview)
 
     def caption(self, key: str) -> Caption:
         """The best caption.
@@ -106,7 +123,7 @@ class Album:
         with entry.lock:
             if entry.candidates is None:
                 options = DecodeOptions(candidates=3)
-                entry.candidates = self._compute(lambda: self._search([entry.square], options))[0]
+                entry.candidates = self._compute(lambda: self._search([entry], options))[0]
         return entry.candidates
 
     def preview(self, key: str) -> str:
@@ -137,22 +154,37 @@ class Album:
             ValueError: more words than a caption may have.
         """
         self.caption(key)
+        entry = self._entry(key)
         ends = words[-1] == END_WORD
         prefix = " ".join(words[:-1] if ends else words)
-        longest = len(self.captioner.tokenizer.encode(prefix)) if ends else OPTIONS.max_tokens
-        square = self._entry(key).square
+        longest = len(entry.captioner.tokenizer.encode(prefix)) if ends else OPTIONS.max_tokens
         options = DecodeOptions(max_tokens=longest)
-        return self._compute(lambda: self._search([square], options, [prefix]))[0][0]
+        return self._compute(lambda: self._search([entry], options, [prefix]))[0][0]
 
     def probe(self, key: str, words: Sequence[str], index: int, cells: Sequence[int]) -> Probe:
         """Hides cells and asks for a word again; see `probe_word`."""
         self.caption(key)
-        square = self._entry(key).square
-        return self._compute(lambda: probe_word(self.captioner, square, words, index, cells))
+        entry = self._entry(key)
+        return self._compute(lambda: probe_word(entry.captioner, entry.square, words, index, cells))
 
     def files(self) -> list[Path]:
         """The files that are kept now."""
         return sorted(Path(self._folder.name).iterdir())
+
+    def _enter(self, content: str, attention: str, data: bytes, *prepared) -> str:
+        if attention not in self.captioners:
+            raise ValueError(f"There is no attention {attention!r}; there is {', '.join(self.captioners)}.")
+        key = f"{attention}-{content}"
+        with self._lock:
+            if entry := self._entries.get(key):
+                entry.since = time.monotonic()
+                return key
+            file = Path(self._folder.name, key)
+            file.write_bytes(data)
+            entry = _Entry(self.captioners[attention], file, time.monotonic(), threading.Lock(), *prepared)
+            self._entries[key] = entry
+            self._forget(list(self._entries)[:-CAPACITY])
+        return key
 
     def _entry(self, key: str) -> _Entry:
         with self._lock:
@@ -160,21 +192,32 @@ class Album:
                 raise PhotoGone("This photo is no longer on the server.")
             return self._entries[key]
 
-    def _load(self, entry: _Entry) -> np.ndarray:
-        with self._loading:
-            photo = load_photo(entry.file, at_least=self.captioner.model.config.image_size)
-            entry.square = self.captioner.prepare(photo)
-            entry.preview = as_address(photo, PREVIEW_SIDE)
-        return entry.square
+    def _load(self, entry: _Entry) -> _Entry:
+        if entry.square is None:
+            with self._loading:
+                photo = load_photo(entry.file, at_least=entry.captioner.model.config.image_size)
+                entry.square = entry.captioner.prepare(photo)
+                entry.preview = as_address(photo, PREVIEW_SIDE)
+        return entry
 
     def _compute(self, work: Callable[[], Result]) -> Result:
         return self._model.submit(work).result()
 
-    def _describe_squares(self, squares: Sequence[np.ndarray]) -> list[Caption]:
-        return [found[0] for found in self._compute(lambda: self._search(squares, OPTIONS))]
+    def _describe_entries(self, entries: Sequence[_Entry]) -> list[Caption]:
+        return [found[0] for found in self._compute(lambda: self._search(entries, OPTIONS))]
 
-    def _search(self, squares: Sequence[np.ndarray], options: DecodeOptions, prefixes: Sequence[str] | None = None):
-        return self.captioner.describe(self.captioner.encode(squares), options, prefixes)
+    def _search(
+        self, entries: Sequence[_Entry], options: DecodeOptions, prefixes: Sequence[str] | None = None
+    ) -> list[list[Caption]]:
+        """The captions of each entry: one pass of the backbone for all, then the decoder of each attention."""
+        first, *_ = self.captioners.values()
+        grids = first.encode([entry.square for entry in entries])
+        found: dict[int, list[Caption]] = {}
+        for captioner in self.captioners.values():
+            rows = [row for row, entry in enumerate(entries) if entry.captioner is captioner]
+            begun = prefixes and [prefixes[row] for row in rows]
+            found.update(zip(rows, captioner.describe(grids[rows], options, begun), strict=True))
+        return [found[row] for row in range(len(entries))]
 
     def _forget(self, keys: Sequence[str]) -> None:
         for key in keys:

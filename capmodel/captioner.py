@@ -12,7 +12,8 @@ from torch import Tensor
 
 from .alternatives import Alternatives, word_alternatives
 from .decoding import DecodeOptions, Hypothesis, beam_search
-from .model import TOKENIZER, CaptionModel
+from .model import CONFIG, TOKENIZER, CaptionModel, base_folder
+from .normalizers import NORMALIZERS
 from .photos import PhotoError, PhotoSource, load_photo, squash
 from .tokenizer import Tokenizer
 
@@ -90,7 +91,29 @@ class Captioner:
             FileNotFoundError: none of the three is there; the message lists the bundled names.
         """
         folder = _find(source)
-        return cls(CaptionModel.load(folder), Tokenizer(folder / TOKENIZER))
+        return cls(CaptionModel.load(folder), Tokenizer(base_folder(folder) / TOKENIZER))
+
+    @classmethod
+    def family(cls, source: str | Path = "softmax") -> "list[Captioner]":
+        """A model, and after it those beside it that share its backbone: one for each kind of attention.
+
+        In memory too they share it.
+
+        Args:
+            source, Raises: as of `from_pretrained`.
+        """
+        folder = _find(source).resolve()
+        first = cls.from_pretrained(folder)
+        others = [cls.from_pretrained(other) for other in sorted(folder.parent.iterdir()) if _share(folder, other)]
+        for other in others:
+            other.model.encoder = first.model.encoder
+        kinds = list(NORMALIZERS)
+        return [first, *sorted(others, key=lambda other: kinds.index(other.attention))]
+
+    @property
+    def attention(self) -> str:
+        """How its attention scores become weights: a name of `NORMALIZERS`."""
+        return self.model.config.normalizer
 
     def save(self, folder: Path) -> None:
         """Writes a folder that `from_pretrained` takes."""
@@ -194,6 +217,16 @@ class Captioner:
             )
         ]
         return Caption(" ".join(word.text for word in words), words, hypothesis.score)
+
+
+def _share(folder: Path, other: Path) -> bool:
+    """Whether another folder holds a model with the same backbone."""
+    if other == folder or not (other / CONFIG).is_file():
+        return False
+    try:
+        return base_folder(other) == base_folder(folder)
+    except (ValueError, AttributeError):  # whatever lies there, it is no model of ours
+        return False
 
 
 def _find(source: str | Path) -> Path:

@@ -1,6 +1,7 @@
 """Backbone and decoder as one network, and the folder that it is saved in."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from .backbone import GridEncoder
 from .decoder import Decoder
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.model"
+BACKBONE = "encoder."  # how the names of the backbone's weights begin
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,23 @@ class CaptionModel(nn.Module):
         """RGB pixels (B, 3, S, S) in 0..255, tokens (B, K, T) -> logits (B, K, T, V), weights (B, K, T, L)."""
         return self.decoder(self.encoder(pixels), tokens)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, base: str | None = None) -> None:
         """Writes ``config.json`` and ``model.safetensors``.
 
         Matrices are stored as fp16. Vectors stay fp32: they are few, and BatchNorm's variances
         can be smaller than fp16 resolves.
+
+        Args:
+            base: leave the backbone out, since it is that of the model in the folder of this name
+                beside this one.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / CONFIG).write_text(json.dumps(asdict(self.config), indent=2) + "\n")
+        settings = {"base": base, **asdict(self.config)} if base else asdict(self.config)
+        (folder / CONFIG).write_text(json.dumps(settings, indent=2) + "\n")
         weights = {
             name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous()
             for name, value in self.state_dict().items()
+            if not (base and name.startswith(BACKBONE))
         }
         save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
 
@@ -80,16 +88,44 @@ class CaptionModel(nn.Module):
 
         Raises:
             FileNotFoundError: a file is missing in the folder.
-            ValueError: the configuration has unknown or missing fields.
+            ValueError: the configuration has unknown or missing fields, or no proper base.
             RuntimeError: the weights do not fit the configuration.
         """
-        for name in (CONFIG, WEIGHTS):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(f"{folder} is not a model folder: it has no {name}.")
+        settings = _settings(folder)
+        base = settings.pop("base", None)
         try:
-            config = ModelConfig(**json.loads((folder / CONFIG).read_text()))
+            config = ModelConfig(**settings)
         except TypeError as error:
             raise ValueError(f"{folder / CONFIG} is not a configuration of this version: {error}") from error
+        weights = load_file(_present(folder, WEIGHTS))
+        if base:
+            shared = load_file(_present(base_folder(folder), WEIGHTS))
+            weights |= {name: value for name, value in shared.items() if name.startswith(BACKBONE)}
         model = cls(config)
-        model.load_state_dict(load_file(folder / WEIGHTS), strict=True)
+        model.load_state_dict(weights, strict=True)
         return model.to(memory_format=torch.channels_last).eval()
+
+
+def base_folder(folder: Path) -> Path:
+    """Where a model's backbone and tokenizer are: in its own folder, or in that of its base beside it.
+
+    Raises:
+        FileNotFoundError: the folder is no model's.
+        ValueError: the base is not the name of a folder.
+    """
+    base = _settings(folder).get("base")
+    if base is None:
+        return folder
+    if not re.fullmatch(r"[\w-]+", str(base)):  # models come from strangers too: no path to elsewhere
+        raise ValueError(f"{folder / CONFIG} names a base that is not a folder beside it: {base!r}")
+    return folder.resolve().parent / base
+
+
+def _settings(folder: Path) -> dict:
+    return json.loads(_present(folder, CONFIG).read_text())
+
+
+def _present(folder: Path, name: str) -> Path:
+    if not (folder / name).is_file():
+        raise FileNotFoundError(f"{folder} is not a model folder: it has no {name}.")
+    return folder / name

@@ -15,7 +15,7 @@ from .render import scale_top
 
 ASSETS = Path(__file__).parent.parent / "assets"
 # In the order in which they are read: each may use what stands before it.
-SCRIPTS = ("maps", "player", "words", "probe", "game", "export", "cards", "photos", "start")
+SCRIPTS = ("maps", "player", "words", "probe", "game", "compare", "export", "cards", "photos", "start")
 
 
 class PlayerFiles(NamedTuple):

@@ -58,9 +58,15 @@ def tiny_captioner(tiny_model: CaptionModel, tokenizer: Tokenizer) -> Captioner:
 
 
 @pytest.fixture(scope="session")
-def captioner() -> Captioner:
-    """The bundled model."""
-    return Captioner.from_pretrained()
+def captioners() -> list[Captioner]:
+    """The bundled models, which share a backbone: softmax, sparsemax and hard attention."""
+    return Captioner.family()
+
+
+@pytest.fixture(scope="session")
+def captioner(captioners: list[Captioner]) -> Captioner:
+    """The one that everything uses unless told otherwise."""
+    return captioners[0]
 
 
 @pytest.fixture(scope="session")
@@ -72,11 +78,11 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def address(captioner: Captioner):
-    """Of the page, with the bundled model."""
+def address(captioners: list[Captioner]):
+    """Of the page, with the bundled models."""
     from app import build_app
 
-    app, launch = build_app(captioner)
+    app, launch = build_app(captioners)
     _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
     yield address
     app.close()

@@ -14,7 +14,7 @@ FIVE = sorted(PHOTOS.glob("*.jpg"))[:5]
 
 
 def test_captions_are_those_of_the_captioner(captioner):
-    photos = Album(captioner)
+    photos = Album([captioner])
     keys = [photos.add(photo.read_bytes()) for photo in FIVE]
     with ThreadPoolExecutor(8) as pool:  # at once, so in batches
         found = list(pool.map(photos.caption, keys))
@@ -28,7 +28,7 @@ def test_the_same_content_is_captioned_once(tiny_captioner, monkeypatch):
     seen = []
     real = tiny_captioner.encode
     monkeypatch.setattr(tiny_captioner, "encode", lambda squares: seen.extend(squares) or real(squares))
-    photos = Album(tiny_captioner)
+    photos = Album([tiny_captioner])
     keys = {photos.add(FIVE[0].read_bytes()), photos.add(FIVE[0].read_bytes())}
     assert len(keys) == 1
     with ThreadPoolExecutor(8) as pool:
@@ -38,7 +38,7 @@ def test_the_same_content_is_captioned_once(tiny_captioner, monkeypatch):
 
 
 def test_photos_leave_in_time(tiny_captioner):
-    photos = Album(tiny_captioner, kept_seconds=0.5)
+    photos = Album([tiny_captioner], kept_seconds=0.5)
     key = photos.add(FIVE[0].read_bytes())
     photos.caption(key)
     deadline = time.monotonic() + 5
@@ -51,7 +51,7 @@ def test_photos_leave_in_time(tiny_captioner):
 
 def test_the_oldest_leave_when_it_is_full(tiny_captioner, monkeypatch):
     monkeypatch.setattr(album, "CAPACITY", 3)
-    photos = Album(tiny_captioner)
+    photos = Album([tiny_captioner])
     keys = [photos.add(photo.read_bytes()) for photo in FIVE]
     assert len(photos.files()) == 3
     with pytest.raises(PhotoGone):
@@ -60,7 +60,7 @@ def test_the_oldest_leave_when_it_is_full(tiny_captioner, monkeypatch):
 
 
 def test_a_bad_photo_stays_bad(tiny_captioner):
-    photos = Album(tiny_captioner)
+    photos = Album([tiny_captioner])
     key = photos.add(b"Dear reader")
     for _ in range(2):
         with pytest.raises(PhotoError, match="not a photo"):
@@ -68,7 +68,7 @@ def test_a_bad_photo_stays_bad(tiny_captioner):
 
 
 def test_steering(captioner):
-    photos = Album(captioner)
+    photos = Album([captioner])
     key = photos.add(FIVE[1].read_bytes())
     steered = photos.steer(key, ["two", "dogs"])
     assert steered.text.startswith("two dogs ")
@@ -78,3 +78,18 @@ def test_steering(captioner):
     assert len(exhibit.captions) == 4
     assert max(exhibit.photo.shape) <= 1280
     assert photos.preview(key).startswith("data:image/jpeg;base64,")
+
+
+def test_the_same_photo_with_another_attention(captioners):
+    photos = Album(captioners)
+    assert photos.attentions == ["softmax", "sparsemax", "hard"]
+    key = photos.add(FIVE[0].read_bytes())
+    keys = [key, *(photos.under(key, attention) for attention in photos.attentions[1:])]
+    assert len(set(keys)) == 3
+    assert photos.under(keys[2], "softmax") == key
+    assert photos.add(FIVE[0].read_bytes(), "hard") == keys[2]
+    with ThreadPoolExecutor(3) as pool:  # in one batch, each with its own decoder
+        found = list(pool.map(photos.caption, keys))
+    assert [caption.text for caption in found] == [captioner(FIVE[:1])[0].text for captioner in captioners]
+    with pytest.raises(ValueError, match="softmax, sparsemax, hard"):
+        photos.under(key, "harder")

@@ -36,6 +36,13 @@ def test_the_same_object_as_on_the_command_line(client):
     assert_same(found, expected)
 
 
+def test_another_attention(client, captioners):
+    found = client.predict(handle_file(PHOTO), "sparsemax", api_name="/caption")
+    assert_same(found, captioners[1]([PHOTO])[0].as_dict())
+    with pytest.raises(AppError, match="harder"):
+        client.predict(handle_file(PHOTO), "harder", api_name="/caption")
+
+
 def test_only_captions_are_public(client):
     assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/caption"]
     assert client.view_api(return_format="dict")["unnamed_endpoints"] == {}

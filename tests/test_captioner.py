@@ -9,6 +9,7 @@ from conftest import PHOTOS
 from safetensors.torch import load_file, save_file
 
 from capmodel import Captioner, CaptionModel, DecodeOptions, ModelConfig, PhotoError
+from capmodel.captioner import BUNDLED
 from capmodel.model import WEIGHTS
 from capmodel.tokenizer import END, START
 
@@ -143,4 +144,39 @@ def test_an_unknown_model_lists_the_bundled_ones():
 def test_an_incomplete_folder_is_refused(folder):
     (folder / WEIGHTS).unlink()
     with pytest.raises(FileNotFoundError, match=r"has no model\.safetensors"):
+        Captioner.from_pretrained(folder)
+
+
+def test_bundled_models_share_a_backbone(captioners):
+    assert [captioner.attention for captioner in captioners] == ["softmax", "sparsemax", "hard"]
+    assert len({id(captioner.model.encoder) for captioner in captioners}) == 1
+    assert [each.attention for each in Captioner.family("hard")] == ["hard", "softmax", "sparsemax"]
+    alone = Captioner.from_pretrained("sparsemax")
+    photo = sorted(PHOTOS.glob("*.jpg"))[:1]
+    assert alone(photo)[0].as_dict() == captioners[1](photo)[0].as_dict()
+    sizes = [sum(path.stat().st_size for path in (BUNDLED / name).iterdir()) for name in ("sparsemax", "hard")]
+    assert sum(sizes) < 40e6
+
+
+def test_a_model_without_its_backbone(tiny_captioner, tmp_path):
+    base, folder = tmp_path / "base", tmp_path / "small"
+    tiny_captioner.save(base)
+    tiny_captioner.model.save(folder, base="base")
+    photo = sorted(PHOTOS.glob("*.jpg"))[:1]
+    loaded = Captioner.from_pretrained(folder)
+    assert loaded(photo, SHORT)[0].text == Captioner.from_pretrained(base)(photo, SHORT)[0].text
+    loaded.save(tmp_path / "whole")  # what is saved again stands alone
+    (base / "model.safetensors").unlink()
+    assert Captioner.from_pretrained(tmp_path / "whole")(photo, SHORT)[0].text == loaded(photo, SHORT)[0].text
+    with pytest.raises(FileNotFoundError, match="base"):
+        Captioner.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("base", ["..", "../elsewhere", "/etc", ""])
+def test_a_base_is_a_folder_beside_the_model(tiny_captioner, tmp_path, base):
+    folder = tmp_path / "model"
+    tiny_captioner.save(folder)
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**settings, "base": base}))
+    with pytest.raises(ValueError, match="a base that is not a folder beside it"):
         Captioner.from_pretrained(folder)

@@ -77,7 +77,7 @@ def test_the_place_where_a_photo_was_taken_does_not_come_back(page, address):
 def test_everything_is_gone_after_a_while(captioner, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "photos"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    app, launch = build_app(captioner, kept_seconds=3)
+    app, launch = build_app([captioner], kept_seconds=3)
     try:
         _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         before = {path for path in tmp_path.rglob("*") if path.is_file()}

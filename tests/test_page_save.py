@@ -75,7 +75,7 @@ def test_a_steered_caption_is_saved_as_it_is_shown(page):
 def test_a_photo_that_left_the_server_is_brought_again(browser, captioner):
     from app import build_app
 
-    app, launch = build_app(captioner, kept_seconds=2)
+    app, launch = build_app([captioner], kept_seconds=2)
     try:
         _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         with open_page(browser, address, reduced_motion="reduce") as page:

@@ -104,7 +104,7 @@ def test_gradient_is_that_of_the_expected_reward(tokenizer):
         """1 for a word with an "a"; a caption is a list of one word at most."""
         return np.array([[float(bool(words) and "a" in words[0]) for words in texts] for texts in captions])
 
-    task = SelfCritical(decoder, tokenizer, reward, samples=60_000, longest=1)
+    task = SelfCritical(decoder, tokenizer, reward, samples=60_000, longest=1, sharpness=1)
     torch.manual_seed(1)
     task({"grid": grid, "photo": torch.tensor([0])})["loss"].backward()
     found = decoder.output_bias.grad.clone()
@@ -125,7 +125,7 @@ def test_training_raises_the_reward_and_captions_stay_whole(tokenizer, reference
     decoder = Decoder(channels=16, vocabulary=len(tokenizer), hidden=64, attention=16, dropout=0.0)
     grids = [np.random.default_rng(0).normal(size=(5, 4, 16)).astype(np.float16)]
     batches = PhotoBatches(grids=grids, batch_size=5, seed=0)
-    task = SelfCritical(decoder, tokenizer, CiderD(references), samples=50, longest=24)
+    task = SelfCritical(decoder, tokenizer, CiderD(references), samples=50, longest=24, sharpness=1)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=5e-3)
     # A start that speaks the language: a few steps of teacher forcing.
     spelled = [[START, *tokenizer.encode(" ".join(texts[0][:-1])), END] for texts in references]

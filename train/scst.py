@@ -32,8 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--batch-size", type=int, default=32, help="photos a step and process")
     parser.add_argument("--samples", type=int, default=5, help="captions drawn a photo")
+    parser.add_argument("--sharpness", type=float, default=1.5, help="of the distribution that they are drawn from")
     parser.add_argument("--longest", type=int, default=24, help="of them, in tokens")
-    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--no-mirror", action="store_true", help="train on the photos as they are only")
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
@@ -59,7 +60,13 @@ def main(arguments: list[str] | None = None) -> None:
         for example in examples
     ]
     task = SelfCritical(
-        model.decoder, tokenizer, CiderD(references), options.samples, options.longest, options.temperature
+        model.decoder,
+        tokenizer,
+        CiderD(references),
+        options.samples,
+        options.longest,
+        options.sharpness,
+        options.temperature,
     )
     model.decoder.dropout.p = options.dropout
     batches = PhotoBatches(

@@ -42,6 +42,10 @@ class SelfCritical(nn.Module):
         reward: over the training references, each `with_end`.
         samples: K, captions drawn a photo.
         longest: of them, in tokens.
+        sharpness: captions are drawn, and rewarded, as the policy softmax(sharpness * logits), whose best
+            caption is the model's. Label smoothing has left the model a share of probability for every token:
+            at 1 most drawn captions hold one that does not belong there, all are worse than the greedy
+            caption, and the gradient is mostly noise.
         temperature: of hard attention.
     """
 
@@ -52,6 +56,7 @@ class SelfCritical(nn.Module):
         reward: CiderD,
         samples: int = 5,
         longest: int = 24,
+        sharpness: float = 1.5,
         temperature: float = 0.3,
     ):
         super().__init__()
@@ -60,6 +65,7 @@ class SelfCritical(nn.Module):
         self.reward = reward
         self.samples = samples
         self.longest = longest
+        self.sharpness = sharpness
         set_temperature(decoder, temperature)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -73,7 +79,7 @@ class SelfCritical(nn.Module):
         self.decoder.eval()  # the baseline is what the model would write in use
         found = beam_search(self.decoder, memory, DecodeOptions(beam=1, max_tokens=self.longest, alternatives=0))
         self.decoder.train()
-        tokens, logprobs = draw(self.decoder, memory, self.samples, self.longest)
+        tokens, logprobs = draw(self.decoder, memory, self.samples, self.longest, self.sharpness)
 
         began = time.perf_counter()
         greedy = [[*hypotheses[0].tokens, END] for hypotheses in found]
@@ -93,8 +99,10 @@ class SelfCritical(nn.Module):
         return [*words, END_WORD] if ended else words
 
 
-def draw(decoder: Decoder, memory: Memory, captions: int, longest: int) -> tuple[Tensor, Tensor]:
-    """Draws K = `captions` captions of each of B photos from the model's own distribution.
+def draw(
+    decoder: Decoder, memory: Memory, captions: int, longest: int, sharpness: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Draws K = `captions` captions of each of B photos from softmax(sharpness * logits).
 
     Returns:
         Tokens (B, K, T), PAD after the end, and their log-probabilities (B, K, T), 0 after the end, with a gradient.
@@ -105,7 +113,7 @@ def draw(decoder: Decoder, memory: Memory, captions: int, longest: int) -> tuple
     going = torch.ones_like(read, dtype=torch.bool)
     for _ in range(longest):
         logits, state, _ = decoder.step(read, state, memory)
-        logits = logits.float()
+        logits = sharpness * logits.float()
         logits[..., [PAD, UNKNOWN, START]] = -torch.inf
         choice = Categorical(logits=logits, validate_args=False)
         read = choice.sample()

@@ -2,7 +2,7 @@
 
     pip install -r train/requirements.txt
     python -m train.xe --data flickr8k --backbone runs/resnet26d --out runs/softmax
-    python -m train.xe --data flickr8k --backbone runs/resnet26d --out runs/sparsemax --normalizer sparsemax
+    python -m train.xe --data flickr8k --init runs/softmax/model --out runs/sparsemax --normalizer sparsemax --epochs 3
 
 The finished model is the folder runs/softmax/model; `python -m capmodel PHOTO --model runs/softmax/model` uses it.
 Several processes or GPUs: `torchrun --nproc-per-node 2 -m train.xe ...`; the batch size is of each process.
@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from capmodel import Captioner
 from capmodel.backbone import GridEncoder
 from capmodel.decoding import DecodeOptions
 from capmodel.model import TOKENIZER, CaptionModel, ModelConfig
@@ -31,7 +32,9 @@ from train.tokenizer import train_tokenizer
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
-    parser.add_argument("--backbone", type=Path, required=True, help="folder from train.distill")
+    beginning = parser.add_mutually_exclusive_group(required=True)
+    beginning.add_argument("--backbone", type=Path, help="folder from train.distill, for a new decoder")
+    beginning.add_argument("--init", help="a model to go on from, whatever its attention; its backbone stays as it is")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and the checkpoint")
     parser.add_argument("--features", type=Path, help="folder for the cached grids (default: in --out)")
     parser.add_argument("--epochs", type=int, default=8)
@@ -59,7 +62,8 @@ def main(arguments: list[str] | None = None) -> None:
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
     examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
-    encoder = GridEncoder.load(options.backbone)
+    start = Captioner.from_pretrained(options.init) if options.init else None
+    encoder = start.model.encoder if start else GridEncoder.load(options.backbone)
     sides = (False,) if options.no_mirror else (False, True)
     photos = [example.photo for example in examples]
     features = options.features or options.out / "features"
@@ -68,20 +72,24 @@ def main(arguments: list[str] | None = None) -> None:
 
     tokenizer_file = options.out / "model" / TOKENIZER
     with accelerator.main_process_first():
-        if not tokenizer_file.exists():
+        if start:
+            start.save(tokenizer_file.parent)
+        elif not tokenizer_file.exists():
             train_tokenizer((text for e in examples for text in e.captions), tokenizer_file, options.vocabulary)
     tokenizer = Tokenizer(tokenizer_file)
     config = ModelConfig(
         backbone=encoder.name,
         image_size=encoder.image_size,
         vocabulary=len(tokenizer),
-        hidden=options.hidden,
-        attention=options.attention,
+        hidden=start.model.config.hidden if start else options.hidden,
+        attention=start.model.config.attention if start else options.attention,
         normalizer=options.normalizer,
         dropout=options.dropout,
     )
     model = CaptionModel(config)
     model.encoder.load_state_dict(encoder.state_dict())
+    if start:
+        model.decoder.load_state_dict(start.model.decoder.state_dict())
     regularization = Regularization(
         label_smoothing=options.label_smoothing,
         doubly_stochastic=options.doubly_stochastic,

@@ -1,6 +1,6 @@
-// Part 7: the cards, one a photo, and how far the captions are.
+// Part 8: the cards, one a photo, and how far the captions are.
 
-let items = [];            // { key, name, state: 'waiting' | 'done' | 'bad', error, preview, url, captions, choice, steered, bring, card }
+let items = [];            // { key, name, state: 'waiting' | 'done' | 'bad', error, preview, url, attention, captions, choice, steered, bring, card }
 const cards = find('.cards'), progress = find('.progress');
 
 const say = text => { find('.live').textContent = text; };   // to screen readers

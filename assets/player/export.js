@@ -1,4 +1,4 @@
-// Part 6: take it home. Files of this photo, or of all of them.
+// Part 7: take it home. Files of this photo, or of all of them.
 
 const FILES = [
   ['png', 'Sheet', 'one panel a word, PNG'], ['gif', 'GIF', 'the attention, animated'],

@@ -61,6 +61,17 @@ function unpack(caption) {
   return caption;
 }
 
+// Between two drawings: share 0 is the first, 1 the second.
+const mix = (from, to, share) => to.map((value, i) => from[i] + (value - from[i]) * share);
+
+// Gives a canvas the pixels that an image takes on the screen; false if it takes none.
+function fitCanvas(canvas, image) {
+  const scale = Math.min(2, devicePixelRatio || 1);
+  canvas.width = Math.round(image.clientWidth * scale);
+  canvas.height = Math.round(image.clientHeight * scale);
+  return canvas.width > 0 && canvas.height > 0;
+}
+
 const fine = make('canvas', { width: FINE, height: FINE });
 
 // Draws the veil: it thins with the square root of attention, as eyes see light, up to the scale's top.

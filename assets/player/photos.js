@@ -1,4 +1,4 @@
-// Part 8: photos come in: dropped, chosen, pasted, taken, or from the examples. Only on the page, not offline.
+// Part 9: photos come in: dropped, chosen, pasted, taken, or from the examples. Only on the page, not offline.
 
 const LARGEST = 100e6;     // bytes a file
 const SHOWN_SIDE = 1600;   // longer side of the picture that the page keeps of a photo, in pixels
@@ -9,13 +9,13 @@ let queue = [], running = 0, stopped = false;
 let answered = false;      // of these photos one: the first photo goes alone, so that it is there soonest
 
 // Sends a photo as it is; the answer is its caption.
-const send = async file => (await fetch('photo', { method: 'POST', body: file })).json();
+const send = async (file, one) => (await fetch(`photo?attention=${one.attention}`, { method: 'POST', body: file })).json();
 
 function addPhotos(files) {
   answered = running > 0;
   for (const file of files) {
     const one = addItem({ name: file.name || 'pasted photo', remove: () => dropItem(one) });
-    one.bring = () => send(file);
+    one.bring = () => send(file, one);
     one.picture = () => pictureOf(file, one);
     if (file.size > LARGEST) finish(one, { error: 'This file is larger than 100 MB; please make it smaller.' });
     else if (!file.type.startsWith('image/') && !PHOTO_NAME.test(file.name)) finish(one, { error: 'This file is not a photo.' });
@@ -34,7 +34,7 @@ function addSamples(samples) {
       continue;
     }
     const one = addItem({ name: sample.file, sample: sample.file, remove: () => dropItem(one) });
-    one.bring = () => server.sample({ file: sample.file });
+    one.bring = () => server.sample({ file: sample.file, attention: one.attention });
     one.picture = async () => sample.image.url;
     queue.push(one);
   }
@@ -59,6 +59,7 @@ function pump() {
 
 async function caption_one(one) {
   let answer;
+  one.attention = attention;
   try {
     answer = await one.bring();
   } catch {
@@ -72,6 +73,7 @@ async function caption_one(one) {
     return;
   }
   finish(one, answer);
+  if (one.state === 'done' && one.attention !== attention) await turn(one);   // another was chosen while it was on its way
   const done = items.filter(each => each.state !== 'waiting').length;
   say(`${done} of ${items.length}: ${one.state === 'done' ? textOf(one.captions[0]) : `${one.name}: ${one.error}`}`);
 }

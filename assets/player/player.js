@@ -9,9 +9,11 @@ let word = 0;              // of its caption
 let playing = false, raw = false;
 let covered = false;       // the map is hidden: in the game, until a guess is made
 let frame = 0, began = 0, from = null, shown = null;
+let sharedTop = null;      // of the scale, while captions are compared; else each caption has its own
 
 const caption = () => unpack(item.steered.at(-1) ?? item.captions[item.choice]);
 const map = () => caption().maps[word];
+const scaleTop = () => sharedTop ?? caption().top;
 const textOf = one => one.words.map(each => each.text).join(' ');
 
 // What else wants to know: each panel, when the photo, its caption or the word has changed.
@@ -51,7 +53,7 @@ function tick(now) {
   cancelAnimationFrame(frame);
   const speed = Number(find('.speed').value);
   const target = raw ? map().blocks : map().smooth, share = from ? Math.min(1, (now - began) * speed / FADE_MS) : 1;
-  paint(share < 1 ? target.map((value, i) => from[i] + (value - from[i]) * share) : target);
+  paint(share < 1 ? mix(from, target, share) : target);
   if (share < 1 || (playing && (now - began) * speed < HOLD_MS + FADE_MS)) frame = requestAnimationFrame(tick);
   else if (playing && word + 1 < caption().words.length) show(word + 1);
   else if (playing) setPlaying(false);
@@ -59,11 +61,7 @@ function tick(now) {
 
 function paint(drawing) {
   shown = drawing;
-  const width = photo.clientWidth, height = photo.clientHeight, scale = Math.min(2, devicePixelRatio || 1);
-  if (!width || !height) return;
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  if (!covered) drawVeil(canvas, drawing, caption().top, raw);
+  if (fitCanvas(canvas, photo) && !covered) drawVeil(canvas, drawing, scaleTop(), raw);
 }
 
 const repaint = () => item && shown && paint(raw ? map().blocks : map().smooth);
@@ -81,8 +79,8 @@ function togglePlaying() {
 }
 
 function drawLegend() {
-  const top = caption().top;
-  find('.scale').setAttribute('aria-label', `Dark is 0, clear is ${times(top)} uniform, the strongest cell of this caption`);
+  const top = scaleTop();
+  find('.scale').setAttribute('aria-label', `Dark is 0, clear is ${times(top)} uniform, the strongest cell of ${sharedTop ? 'these captions' : 'this caption'}`);
   find('.scale .one').style.left = `${100 * Math.sqrt(1 / top)}%`;
   find('.scale .top').textContent = times(top);
 }

@@ -1,4 +1,4 @@
-// Part 9: what the page begins with. `props.value` is { samples: [...], kept_minutes } on the page, { items: [...] } offline.
+// Part 10: what the page begins with. `props.value` is { samples: [...], attentions: [...], kept_minutes } on the page, { items: [...] } offline.
 
 const OUTCOMES = { right: 'right', partly: 'partly right', wrong: 'wrong' };
 
@@ -31,6 +31,9 @@ function start() {
   started = true;
   if (server) {
     drawSamples(value.samples);
+    attentions = value.attentions;
+    attention = attentions[0];
+    comparePanel.button.hidden = attentions.length < 2;
     find('.privacy').textContent = `Your photos are shown to nobody else, and leave the server within ${value.kept_minutes} minutes.`;
     return;
   }

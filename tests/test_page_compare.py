@@ -1,0 +1,93 @@
+"""The same photo with several kinds of attention, in step, and the choice of one for all photos."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from conftest import PHOTOS
+from PIL import Image
+from playwright.sync_api import Page, expect
+from web import captions, upload
+
+TWO = [PHOTOS / "surfer-on-big-wave.jpg", PHOTOS / "two-dogs-playing-on-grass.jpg"]
+NAMES = ["softmax", "sparsemax", "hard"]
+
+
+@pytest.fixture
+def compared(page: Page) -> Page:
+    upload(page, TWO)
+    captions(page, 2)
+    page.locator(".tools button", has_text="Compare").click()
+    expect(page.locator(".way")).to_have_count(3)
+    page.wait_for_function("[...document.querySelectorAll('.way img')].every(each => each.naturalWidth)")
+    return page
+
+
+def veils(page: Page) -> list[np.ndarray]:
+    """The opacity of each view's veil: (height, width), 0..255."""
+    urls = page.locator(".way canvas").evaluate_all("all => all.map(canvas => canvas.toDataURL('image/png'))")
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))[..., 3] for url in urls]
+
+
+def current(page: Page) -> list[str]:
+    return page.locator(".way .now").all_inner_texts()
+
+
+def test_each_attention_has_its_caption_and_its_map(compared, captioners):
+    assert compared.locator(".way h3").all_inner_texts() == NAMES
+    expected = [captioner(TWO[:1])[0] for captioner in captioners]
+    said = [" ".join(text.split()) for text in compared.locator(".said").all_inner_texts()]
+    assert said == [caption.text for caption in expected]
+    compared.locator(".words button").nth(1).click()
+    assert current(compared) == [caption.words[1].text for caption in expected]
+    for veil, caption in zip(veils(compared), expected):
+        row, column = np.unravel_index(veil.argmin(), veil.shape)
+        cell = (int(row / veil.shape[0] * 8), int(column / veil.shape[1] * 8))
+        assert cell == np.unravel_index(caption.words[1].weights.argmax(), (8, 8))
+    spread = compared.locator(".spread").all_inner_texts()
+    one_token = len(captioners[2].tokenizer.encode(expected[2].words[1].text)) == 1
+    assert not one_token or spread[2] == "spread over 1.0 cells"
+    assert veils(compared)[0].min() > veils(compared)[2].min()  # one scale: what is spread looks spread
+
+
+def test_played_in_step(compared, captioners):
+    texts = [captioner(TWO[:1])[0].text.split() for captioner in captioners]
+    compared.locator(".speed").select_option("2")
+    compared.locator(".together").click()
+    for step in range(max(map(len, texts))):
+        shown = [text[min(step, len(text) - 1)] for text in texts]
+        expect(compared.locator(".way .now")).to_have_text(shown, timeout=5_000)
+    expect(compared.locator(".together")).to_have_text("Play together", timeout=5_000)
+
+
+def test_raw_cells_and_the_player_comes_back(compared):
+    smooth = veils(compared)
+    compared.locator(".raw").click()
+    compared.wait_for_timeout(100)
+    assert all(np.abs(one.astype(int) - other).max() > 5 for one, other in zip(smooth, veils(compared)))
+    compared.locator(".tools button", has_text="Compare").click()
+    expect(compared.locator(".way").first).to_be_hidden()
+    assert compared.locator(".player .frame canvas").bounding_box()["height"] > 100
+
+
+def test_one_attention_for_all_photos(compared, captioners):
+    compared.locator(".choose-attention button", has_text="hard").click()
+    hard = captioners[2]
+    expect(compared.locator(".card p")).to_have_text([caption.text for caption in hard(TWO)])
+    assert " ".join(compared.locator(".words button").all_inner_texts()) == hard(TWO[:1])[0].text
+    third = PHOTOS / "dachshund-in-snow.jpg"
+    upload(compared, third)
+    assert captions(compared, 3)[2] == hard([third])[0].text
+    compared.locator(".tools button", has_text="Other words").click()  # asks about the caption of this attention
+    compared.locator(".words button").nth(1).click()
+    alternative = hard(TWO[:1])[0].words[1].alternatives[0][0]
+    expect(compared.locator(".chips button.chip span").first).to_have_text(alternative)
+    compared.locator(".chips button.chip").first.click()
+    expect(compared.locator(".words button").nth(1)).to_have_text(alternative)
+    grid = hard.encode([hard.prepare(TWO[0])])
+    prefix = f"{hard(TWO[:1])[0].words[0].text} {alternative}"
+    assert (
+        " ".join(compared.locator(".words button").all_inner_texts())
+        == hard.describe(grid, prefixes=[prefix])[0][0].text
+    )
