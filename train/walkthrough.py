@@ -122,7 +122,9 @@ for axis in axes:
     axis.set_yticks(np.arange(side - 1) + 0.5, minor=True)
     axis.grid(which="minor", color="white", linewidth=0.7)
     axis.tick_params(which="both", length=0)
-    axis.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="#f7c948", linewidth=3))
+    axis.add_patch(
+        plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="#e11d48", linewidth=3, zorder=3)
+    )
 plt.show()
 
 # %% [markdown]
