@@ -75,7 +75,7 @@ def test_self_critical_training_goes_on_from_the_model(shapes, trained, tmp_path
         f"python -m train.scst --data {shapes} --model {trained}/softmax/model --out {tmp_path} --epochs 2 "
         "--batch-size 12 --samples 3 --longest 12 --learning-rate 1e-3"
     )
-    assert "STANDARD_wInit+Cider-D[n4,s6.0]+greedy[nspi3]+1.0.2" in printed
+    assert "STANDARD_wInit+Cider-D[n4,s6.0]+average[nspi3]+1.0.2" in printed
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert {"reward", "baseline", "reward_seconds"} <= rows[0].keys()
     best = max(row["score"] for row in rows if "score" in row)

@@ -20,7 +20,7 @@ from train.data import load_split
 from train.features import cached_grids
 from train.loop import FitOptions, fit, make_accelerator
 from train.scoring import count_tails, quick_cider
-from train.self_critical import SelfCritical, signature, with_end
+from train.self_critical import BASELINES, SelfCritical, signature, with_end
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--features", type=Path, help="folder for the cached grids (default: in --out)")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--batch-size", type=int, default=32, help="photos a step and process")
+    parser.add_argument("--baseline", choices=BASELINES, default=BASELINES[0], help="that a drawn caption must beat")
     parser.add_argument("--samples", type=int, default=5, help="captions drawn a photo")
     parser.add_argument("--sharpness", type=float, default=1.5, help="of the distribution that they are drawn from")
     parser.add_argument("--longest", type=int, default=24, help="of them, in tokens")
@@ -63,10 +64,11 @@ def main(arguments: list[str] | None = None) -> None:
         model.decoder,
         tokenizer,
         CiderD(references),
-        options.samples,
-        options.longest,
-        options.sharpness,
-        options.temperature,
+        baseline=options.baseline,
+        samples=options.samples,
+        longest=options.longest,
+        sharpness=options.sharpness,
+        temperature=options.temperature,
     )
     model.decoder.dropout.p = options.dropout
     batches = PhotoBatches(
@@ -83,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
         score = quick_cider([example.captions for example in dev], captions)
         return {"score": score, "tails": count_tails(captions)}
 
-    accelerator.print(f"SacreEOS signature: {signature(options.samples, task.reward.sigma)}")
+    accelerator.print(f"SacreEOS signature: {signature(options.baseline, options.samples, task.reward.sigma)}")
     if accelerator.is_main_process:
         before = validate(task)
         accelerator.print(f"before: dev CIDEr {before['score']:.2f}, {before['tails']} captions without a proper end")

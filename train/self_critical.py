@@ -18,6 +18,7 @@ from train.loop import Batch
 from train.objectives import set_temperature
 
 END_WORD = "<eos>"
+BASELINES = ("average", "greedy")
 
 
 def with_end(captions: Sequence[str]) -> list[list[str]]:
@@ -30,17 +31,21 @@ def with_end(captions: Sequence[str]) -> list[list[str]]:
     return [[*normalize_caption(caption).split(), END_WORD] for caption in captions]
 
 
-def signature(samples: int, sigma: float) -> str:
+def signature(baseline: str, samples: int, sigma: float) -> str:
     """What Hu et al. (2023) ask to report with a figure, as their package SacreEOS 1.0.2 writes it."""
-    return f"STANDARD_wInit+Cider-D[n4,s{sigma}]+greedy[nspi{samples}]+1.0.2"
+    return f"STANDARD_wInit+Cider-D[n4,s{sigma}]+{baseline}[nspi{samples}]+1.0.2"
 
 
 class SelfCritical(nn.Module):
-    """The policy gradient of CIDEr-D, with the greedy caption's as the baseline.
+    """The policy gradient of CIDEr-D, less a baseline.
 
     Args:
         reward: over the training references, each `with_end`.
-        samples: K, captions drawn a photo.
+        baseline: what a drawn caption must beat: the photo's "greedy" caption (Rennie et al.), or the
+            "average" of the other ones drawn (Luo 2020, "A Better Variant of Self-Critical Sequence
+            Training"). Neither changes what the gradient is on average. The nearer to the drawn ones'
+            mean it is, the less noise; and the greedy caption is better than most of them.
+        samples: K, captions drawn a photo, at least 2.
         longest: of them, in tokens.
         sharpness: captions are drawn, and rewarded, as the policy softmax(sharpness * logits), whose best
             caption is the model's. Label smoothing has left the model a share of probability for every token:
@@ -54,6 +59,7 @@ class SelfCritical(nn.Module):
         decoder: Decoder,
         tokenizer: Tokenizer,
         reward: CiderD,
+        baseline: str = BASELINES[0],
         samples: int = 5,
         longest: int = 24,
         sharpness: float = 1.5,
@@ -63,6 +69,7 @@ class SelfCritical(nn.Module):
         self.decoder = decoder
         self.tokenizer = tokenizer
         self.reward = reward
+        self.baseline = baseline
         self.samples = samples
         self.longest = longest
         self.sharpness = sharpness
@@ -72,25 +79,33 @@ class SelfCritical(nn.Module):
         """``batch``: grid (B, L, D) and ``photo`` (B,), the numbers of the photos among the reward's.
 
         Returns:
-            The loss, the mean rewards (0..10) of drawn and of greedy captions, and the seconds that
+            The loss, the mean reward (0..10) of drawn captions, the mean baseline, and the seconds that
             the rewards took.
         """
         memory = self.decoder.prepare(batch["grid"].float())
-        self.decoder.eval()  # the baseline is what the model would write in use
-        found = beam_search(self.decoder, memory, DecodeOptions(beam=1, max_tokens=self.longest, alternatives=0))
-        self.decoder.train()
         tokens, logprobs = draw(self.decoder, memory, self.samples, self.longest, self.sharpness)
+        captions = [[self._words(row) for row in rows] for rows in tokens.tolist()]
+        if self.baseline == "greedy":
+            for texts, greedy in zip(captions, self._write(memory), strict=True):
+                texts.append(greedy)
 
         began = time.perf_counter()
-        greedy = [[*hypotheses[0].tokens, END] for hypotheses in found]
-        captions = [[self._words(row) for row in [first, *rows]] for first, rows in zip(greedy, tokens.tolist())]
-        rewards = torch.from_numpy(self.reward(batch["photo"].tolist(), captions)).to(logprobs)
+        scores = torch.from_numpy(self.reward(batch["photo"].tolist(), captions)).to(logprobs)
         seconds = logprobs.new_tensor(time.perf_counter() - began)
 
-        baseline, drawn = rewards[:, :1], rewards[:, 1:]
+        drawn = scores[:, : self.samples]
+        others = (drawn.sum(1, keepdim=True) - drawn) / (self.samples - 1)
+        baseline = scores[:, -1:] if self.baseline == "greedy" else others
         # The sum over a caption's tokens, as the gradient of the expected reward is; PAD adds 0.
         loss = -((drawn - baseline) * logprobs.sum(-1)).mean()
         return {"loss": loss, "reward": drawn.mean(), "baseline": baseline.mean(), "reward_seconds": seconds}
+
+    def _write(self, memory: Memory) -> list[list[str]]:
+        """Each photo's greedy caption, as the model would write it in use."""
+        self.decoder.eval()
+        found = beam_search(self.decoder, memory, DecodeOptions(beam=1, max_tokens=self.longest, alternatives=0))
+        self.decoder.train()
+        return [self._words([*hypotheses[0].tokens, END]) for hypotheses in found]
 
     def _words(self, tokens: Sequence[int]) -> list[str]:
         """The words up to the end, and the end if there is one."""
