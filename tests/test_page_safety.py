@@ -147,7 +147,7 @@ ODD += [
 
 
 @pytest.mark.parametrize(
-    "name", ["sample", "steer", "probe", "candidates", "picture", "known", "make_file", "file_state"]
+    "name", ["sample", "attend", "steer", "probe", "candidates", "picture", "known", "make_file", "file_state"]
 )
 def test_odd_questions_have_an_answer(address, name):
     for question in ODD:

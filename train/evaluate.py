@@ -11,15 +11,24 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from accelerate.utils import gather_object
 from tqdm import tqdm
 
-from capmodel import Captioner, DecodeOptions
+from capmodel import Caption, Captioner, DecodeOptions
 from train.data import SPLITS, load_split
 from train.loop import make_accelerator
 from train.scoring import count_tails, metric_versions, score_captions
 
 BATCH = 32
+IN_USE = 0.001  # of the attention: a cell with more counts as looked at
+
+
+def describe_maps(caption: Caption) -> tuple[float, float]:
+    """Of a caption's maps, on average over its words: how many cells are in use, and the entropy in nats."""
+    weights = np.stack([word.weights.ravel() for word in caption.words])
+    parts = np.where(weights > 0, weights * np.log(np.maximum(weights, 1e-30)), 0)
+    return float((weights > IN_USE).sum(-1).mean()), float(-parts.sum(-1).mean())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -46,8 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
     captions = []
     for batch in tqdm(mine, desc="captions", unit="batch", disable=not accelerator.is_main_process):
         found = captioner([examples[index].photo for index in batch], decode)
-        captions += [(index, caption.text) for index, caption in zip(batch, found, strict=True)]
-    captions = [text for _, text in sorted(gather_object(captions))]
+        captions += [(index, caption.text, describe_maps(caption)) for index, caption in zip(batch, found, strict=True)]
+    _, captions, maps = zip(*sorted(gather_object(captions)), strict=True)
     if not accelerator.is_main_process:
         return
 
@@ -61,6 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     report = {
         **{name: value if value is None else round(value, 2) for name, value in scores.items()},
         "tails": count_tails(captions),
+        **{name: round(float(value), 3) for name, value in zip(("cells", "entropy"), np.mean(maps, 0), strict=True)},
         "model": options.model,
         "data": options.data.name,
         "split": options.split,
