@@ -1,0 +1,319 @@
+"""Does attention explain? The measure itself, on decoders and rankings whose answer is known."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from conftest import PHOTOS
+from PIL import Image
+from scipy.stats import spearmanr
+from shapes import make_shapes
+from torch import nn
+
+from capmodel import CaptionModel
+from capmodel.captioner import Captioner
+from capmodel.decoder import Memory
+from capmodel.model import ModelConfig
+from capmodel.probe import hide_cells, word_probability
+from train.faithfulness import FUNCTION_WORDS, fingerprint, hidden_counts, main, measure, read_photos
+from train.faithfulness_report import RANKINGS, interval, summarize
+from train.hiding import DRAWS, Reading, Settings, compare, deletion_and_insertion, hide, logprobs_hidden
+from train.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
+
+COUNTS = [0, 1, 2, 3, 4]
+EXACT = Settings(cells=1, precision="no")
+
+
+@pytest.fixture
+def lively(tiny_captioner):
+    """A tiny model that looks here more than there, and writes other words if it sees other cells."""
+    decoder = tiny_captioner.model.requires_grad_(False).decoder
+    for weight, factor in ((decoder.attention.linear_e, 60), (decoder.attention.linear_out, 6)):
+        weight.weight *= factor
+    decoder.lstm.weight_ih *= 20
+    decoder.embedding.weight *= 3
+    return tiny_captioner
+
+
+@pytest.fixture
+def readings(lively):
+    return read_photos(lively, sorted(PHOTOS.glob("*.jpg"))[:3], "no")
+
+
+class Planted(nn.Module):
+    """A decoder of 16 cells whose two words are as probable as the first channel of their own cells is high."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = torch.zeros(2, 16)  # how much each cell counts for either word
+        self.counts[0, 3:7] = torch.tensor([1.0, 4.0, 3.0, 2.0])
+        self.counts[1, 10:14] = torch.tensor([2.0, 3.0, 1.0, 4.0])
+
+    def prepare(self, grid):
+        return Memory(grid, grid)
+
+    def start(self, memory, captions):
+        return 0
+
+    def step(self, tokens, state, memory):
+        logits = torch.zeros(len(memory.grid), 1, 8)
+        logits[:, 0, 4 + state] = memory.grid[..., 0] @ self.counts[state]
+        return logits, state + 1, None
+
+    def forward(self, grid, tokens):
+        steps = [self.step(None, place, Memory(grid, grid))[0] for place in range(tokens.shape[-1])]
+        return torch.stack(steps, 2), None
+
+
+def planted_report(maps):
+    """What is measured of the planted decoder, for maps (2, L) of its two words."""
+    torch.manual_seed(0)
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+
+    def encode(squares):
+        red = torch.from_numpy(np.stack(squares)[..., 0] / 255).float()  # (B, 32, 32)
+        return red.unflatten(1, (4, 8)).unflatten(3, (4, 8)).mean((2, 4)).flatten(1)[..., None]
+
+    encoder = SimpleNamespace(grid_size=4, mean=torch.zeros(1))  # the mean red of each of 16 cells
+    captioner = SimpleNamespace(model=SimpleNamespace(decoder=Planted(), encoder=encoder), encode=encode)
+    words = [("dog", 0, 1), ("ball", 1, 2)]
+    for square in pixels:  # the cells that count are bright, the others dark
+        for cell in range(16):
+            top, left = cell // 4 * 8, cell % 4 * 8
+            bright = captioner.model.decoder.counts[:, cell].any()
+            square[top : top + 8, left : left + 8] = square[top : top + 8, left : left + 8] // 4 + 190 * int(bright)
+    readings = [Reading(square, encode([square])[0], [4, 5], words, maps) for square in pixels]
+    counts = [0, 1, 2, 4, 8, 16]
+    settings = Settings(cells=4, precision="no")
+    return summarize(measure(captioner, readings, counts, settings), counts, cells=4, seed=0)
+
+
+def test_right_maps_are_found_faithful_and_wrong_ones_not():
+    right = Planted().counts.numpy() / 10
+    report = planted_report(right)
+    area = {name: report["grid"][name]["deletion"]["area"]["mean"] for name in RANKINGS}
+    assert area["attention"] == min(area.values())
+    assert area["attention"] < area["random"] < area["other_word"] + 1e-6
+    assert area["integrated_gradients"] == pytest.approx(area["attention"], abs=1e-3)  # it finds the same cells
+    seen = {name: report["grid"][name]["insertion"]["area"]["mean"] for name in RANKINGS}
+    assert seen["attention"] == max(seen.values()) > seen["random"]
+    for place in ("grid", "photo"):
+        found = report[place]["attention"]["hidden_k"] if place == "grid" else report[place]["attention"]
+        assert found["words_beyond_random"]["mean"] == 1
+        assert found["less_other_word"]["low"] > 0
+    assert report["overlap_other_word"]["mean"] == 0
+
+    swapped = planted_report(right[::-1].copy())
+    assert swapped["grid"]["attention"]["hidden_k"]["words_beyond_random"]["mean"] == 0
+    assert swapped["grid"]["attention"]["hidden_k"]["less_other_word"]["high"] < 0
+    assert swapped["photo"]["attention"]["fall"]["mean"] < report["photo"]["attention"]["fall"]["mean"]
+    assert swapped["grid"]["attention"]["deletion"]["less_random"]["low"] >= 0
+
+
+def test_readings_are_what_the_page_shows(lively, readings):
+    for reading, caption in zip(readings, lively(sorted(PHOTOS.glob("*.jpg"))[:3])):
+        shown = [word for word in caption.words if word.text not in FUNCTION_WORDS]
+        assert [text for text, _, _ in reading.words] == [word.text for word in shown]
+        assert reading.maps == pytest.approx(np.array([word.weights.flatten() for word in shown]), abs=1e-6)
+
+
+def test_whole_none_and_some_cells_are_as_the_probe_has_them(lively, readings):
+    table = measure(lively, readings, COUNTS, EXACT)
+    row = 0
+    for reading in readings:
+        tokens, decoder = reading.tokens, lively.model.decoder
+        blind = reading.grid.mean(0).expand_as(reading.grid)
+        one = reading.grid.clone()
+        for place, (_, start, stop) in enumerate(reading.words):
+            one[:] = reading.grid
+            one[reading.maps[place].argmax()] = reading.grid.mean(0)
+            score = word_score(decoder, tokens[:stop], start)
+            whole, without, unseen = score(torch.stack([reading.grid, one, blind])).tolist()
+            assert table["whole"][row] == pytest.approx(whole, abs=1e-4)
+            deletion, insertion = table["grid"][row].transpose(1, 0, 2)
+            assert deletion[0, 1] == pytest.approx(without - whole, abs=1e-4)
+            assert deletion[:, -1] == pytest.approx(np.full(5, unseen - whole), abs=1e-4)
+            assert insertion[:, 0] == pytest.approx(np.full(5, unseen - whole), abs=1e-4)
+            assert (deletion[:, 0] == 0).all()
+            assert (insertion[:, -1] == 0).all()
+
+            hole = lively.encode([hide_cells(reading.square, [reading.maps[place].argmax()], side=2)])
+            assert table["pixels"][row, 0] == pytest.approx(score(hole).item() - whole, abs=1e-4)
+            row += 1
+    assert row == len(table["whole"]) > len(readings)
+    assert np.abs(table["grid"][..., 1:-1]).mean() > 0.01  # far more than what passes for equal above
+    assert np.abs(table["pixels"]).mean() > 0.01
+
+
+@torch.inference_mode()
+def test_a_word_is_as_probable_as_for_the_probe(lively):
+    grid = lively.encode([lively.prepare(PHOTOS / "surfer-standing-on-beach.jpg")])
+    encode = lively.tokenizer.encode
+    before, tokens = encode("a brown"), encode("dog")
+    score = word_score(lively.model.decoder, before + tokens, len(before))
+    expected = word_probability(lively, grid, ["a", "brown", "dog"], 2)
+    assert score(grid).exp().item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_no_result_depends_on_the_batch(lively, readings):
+    reading = readings[0]
+    spans = [(start, stop) for _, start, stop in reading.words]
+    memory = lively.model.decoder.prepare(reading.grid[None])
+    hidden = torch.rand(3, 5, 4) < 0.5
+    found = [
+        logprobs_hidden(lively.model.decoder, memory, reading.tokens[: spans[-1][1]], spans, hidden, rows)
+        for rows in (1, 4, 64)
+    ]
+    assert found[0].shape == (3, 5, len(spans))
+    assert found[0].std((0, 1)).min() > 0
+    for other in found[1:]:
+        assert other.allclose(found[0], atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_key_of_a_hidden_cell_is_that_of_the_mean(lively):
+    decoder, grid = lively.model.decoder, torch.randn(1, 4, lively.model.encoder.channels)
+    hidden = torch.tensor([[True, False, True, False], [False, False, False, True]])
+    expected = grid.repeat(2, 1, 1)
+    expected[hidden] = grid.mean((0, 1))
+    for part, wanted in zip(hide(decoder.prepare(grid), hidden), decoder.prepare(expected)):
+        assert part.allclose(wanted, atol=1e-5)
+
+
+def test_a_model_is_known_by_its_weights_and_its_attention(lively):
+    known = [fingerprint(lively)]
+    lively.model.config = replace(lively.model.config, normalizer="hard")
+    known.append(fingerprint(lively))
+    lively.model.decoder.output_bias[3] += 1e-3
+    known.append(fingerprint(lively))
+    assert len(set(known)) == 3
+    assert known[-1] == fingerprint(lively)
+
+
+def test_counts_along_a_curve():
+    assert hidden_counts(64, 8) == [0, 1, 2, 4, 8, 16, 32, 64]
+    assert hidden_counts(49, 5) == [0, 1, 2, 4, 5, 8, 16, 32, 49]
+    for wanted in (0, 4):
+        with pytest.raises(SystemExit, match="grid's 4"):
+            hidden_counts(4, wanted)
+
+
+def test_what_is_hidden_first():
+    deletion, insertion = deletion_and_insertion(np.array([2, 0, 3, 1]), [1, 2])
+    assert deletion.tolist() == [[False, False, True, False], [True, False, True, False]]
+    assert insertion.tolist() == [[True, True, False, True], [False, True, False, True]]
+
+
+def test_ties_come_in_random_order():
+    values = np.tile([0.0, 0.0, 0.7, 0.0, 0.3, 0.0], (200, 1))
+    orders = order_cells(values, np.random.default_rng(0))
+    assert (orders[:, :2] == [2, 4]).all()
+    assert (np.sort(orders) == np.arange(6)).all()
+    assert np.bincount(orders[:, 2], minlength=6)[[0, 1, 3, 5]].min() > 30
+
+
+def test_own_other_and_random_are_told_apart():
+    values = np.zeros((DRAWS + 3, 3))  # rankings x words
+    values[:DRAWS] = np.arange(DRAWS)[:, None]
+    values[DRAWS:] = [[1, 20, 30], [10, 2, 50], [40, 60, 3]]
+    expected = [[1, 25, 1], [2, 40, 1], [3, 40, 1]]
+    assert compare(values, 3).tolist() == expected
+    alone = np.array([[5.0], [6], [7], [1], [9]])  # one word, and a stranger's map
+    assert compare(alone, 1).tolist() == [[1, 9, 6]]
+
+
+def test_attributions_add_up_to_the_difference(lively, readings):
+    sums, differences = [], []
+    for reading in readings:
+        grid = 5 * reading.grid.clone()  # far from the mean, where one gradient would not do
+        ends = torch.stack([grid, grid.mean(0).expand_as(grid)])
+        for _, start, stop in reading.words:
+            score = word_score(lively.model.decoder, reading.tokens[:stop], start)
+            sums.append(integrated_gradients(score, grid, 32).sum().item())
+            differences.append(-score(ends).diff().item())
+    assert np.abs(differences).mean() > 0.1
+    assert sums == pytest.approx(differences, abs=1e-3)
+
+
+def test_gradients_of_what_is_linear_are_exact():
+    slope, grid = torch.randn(4, 3), torch.randn(4, 3)
+
+    def score(grids):
+        return (grids * slope).sum((1, 2))
+
+    assert input_x_gradient(score, grid).allclose((grid * slope).sum(-1), atol=1e-5)
+    path = integrated_gradients(score, grid)
+    assert path.allclose(((grid - grid.mean(0)) * slope).sum(-1), atol=1e-5)
+
+
+def test_hard_attention_has_gradients_only_where_it_looked(tokenizer):
+    torch.manual_seed(0)
+    config = ModelConfig("test_resnet", 64, len(tokenizer), hidden=16, attention=8, normalizer="hard")
+    captioner = Captioner(CaptionModel(config), tokenizer)
+    captioner.model.requires_grad_(False)
+    grid = torch.randn(4, captioner.model.encoder.channels)
+    tokens = [5, 9, 7]
+    _, weights = captioner.model.decoder(grid[None], torch.tensor([[[2, *tokens[:-1]]]]))
+    looked = weights[0, 0].sum(0) > 0
+    assert 0 < looked.sum() < 4
+    values = input_x_gradient(word_score(captioner.model.decoder, tokens, 2), grid)
+    assert ((values != 0) == looked).all()
+
+
+def test_rank_correlation_is_spearmans():
+    random = np.random.default_rng(0)
+    first, second = random.integers(0, 5, 40), random.integers(0, 5, 40) + random.integers(0, 3, 40)
+    assert rank_correlation(first, second) == pytest.approx(spearmanr(first, second).statistic)
+    assert rank_correlation(first, first**3) == pytest.approx(1)
+    assert rank_correlation(first, np.ones(40)) == 0
+
+
+def test_intervals_know_that_words_of_a_photo_hang_together():
+    photo = np.repeat(np.arange(50), 10)
+    value = np.random.default_rng(0).normal(size=50)
+    together = interval(value[photo], photo, 0)
+    assert together["mean"] == pytest.approx(value.mean(), abs=1e-4)
+    error = value.std() / 50**0.5
+    assert together["high"] - together["low"] == pytest.approx(2 * 1.96 * error, rel=0.15)
+    apart = interval(value[photo], np.arange(500), 0)
+    assert apart["high"] - apart["low"] < 0.5 * (together["high"] - together["low"])
+
+
+def test_function_words_are_those_of_the_game():
+    source = (Path(__file__).parent.parent / "assets" / "player" / "game.js").read_text()
+    declared = source.partition("FUNCTION_WORDS")[2].partition(";")[0]
+    assert set(" ".join(re.findall("'([^']*)'", declared)[:2]).split()) == FUNCTION_WORDS
+
+
+def test_the_command_writes_numbers_and_a_figure(lively, tmp_path, capsys):
+    shapes = make_shapes(tmp_path / "shapes", photos=30)
+    lively.save(tmp_path / "tiny")
+    command = ["--data", str(shapes), "--captions", "5", "--cells", "1", "--out", str(tmp_path / "out")]
+    main([*command, "--model", str(tmp_path / "tiny")])
+    report = json.loads((tmp_path / "out" / "faithfulness.json").read_text())
+    assert report["settings"]["captions"] == 5
+    assert report["versions"]["captum"]
+    found = report["models"]["tiny"]
+    assert found["photos"] == 5
+    assert found["counts"] == [0, 1, 2, 4]
+    assert set(found["grid"]) == set(RANKINGS)
+    assert 1 <= found["effective_cells"]["mean"] <= 4
+    assert found["path_error"] < 0.05
+    first = Image.open(tmp_path / "out" / "faithfulness.png").size
+
+    capsys.readouterr()
+    main([*command, "--model", str(tmp_path / "tiny"), "--model", f"again={tmp_path / 'tiny'}"])
+    assert "tiny: measured before" in capsys.readouterr().out
+    again = json.loads((tmp_path / "out" / "faithfulness.json").read_text())["models"]
+    assert again.pop("tiny") == found
+    different = {"source", "seconds"}
+    assert {k: v for k, v in again["again"].items() if k not in different} == {
+        k: v for k, v in found.items() if k not in different
+    }
+    second = Image.open(tmp_path / "out" / "faithfulness.png").size
+    assert second[1] > 1.4 * first[1]

@@ -1,0 +1,172 @@
+"""Does attention explain? Hides the cells that a word looked at, and sees how much less probable the word becomes.
+
+    pip install -r train/requirements.txt
+    python -m train.faithfulness --data flickr8k --model softmax --out runs/faithfulness
+    python -m train.faithfulness --data flickr8k --model softmax --model SCST=runs/scst/model --out runs/faithfulness
+
+Writes ``faithfulness.json`` and ``faithfulness.png``. A model measured before with the same settings and weights is
+not measured again, so that others can be added to a figure.
+
+What is judged is each model's own best caption (beam 5) of the first photos of the dev split. For every content word,
+all 64 cells are ranked, and the first k of a ranking hidden. Cells are hidden for the whole caption: the decoder runs
+from its start and reads the same words as before, and the fall of the word's log-probability counts. The rankings:
+
+- attention: the word's map, as the page shows it (the mean over its tokens);
+- other_word: the map of another content word of the caption, the mean over all of them (where there is no other, the
+  map of a word of another photo, drawn at random). If it does as well, the map says "what is in the photo", not "why
+  this word";
+- random: the mean of several draws;
+- input_x_gradient and integrated_gradients of the word's log-probability, summed over channels: the cells that speak
+  for the word first, those against it last. A map has no sign: it cannot tell one from the other. So rank correlations
+  with it are given for the values and for their sizes.
+
+Hidden in the grid, a cell's vector becomes the grid's mean (which still holds a 64th of it). Hidden in the photo, it
+has the photo's mean colour, and the encoder runs again; since a cell's vector sees far beyond the cell, only this hides
+a place. From none to all cells hidden one gets the deletion curve, the other way round the insertion curve (Petsiuk
+et al. 2018, "RISE"), after the perturbation curves of Samek et al. (2017), "Evaluating the Visualization of What a
+Deep Neural Network Has Learned". Intervals are 95 % of a bootstrap over photos.
+
+Hard attention has no gradient through the choice of its cell. There, both gradient methods say only how the vectors
+of the cells that were chosen, until the word was written, count; all others are 0, and ranked at random.
+
+The debate: Jain & Wallace (2019), "Attention is not Explanation"; Wiegreffe & Pinter (2019), "Attention is not not
+Explanation".
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from capmodel import Captioner, DecodeOptions
+from capmodel.decoding import beam_search
+from train.data import load_split
+from train.faithfulness_report import draw_report, summarize
+from train.hiding import DRAWS, Reading, Settings, encode, measure_photo
+from train.saliency import PATH_STEPS
+
+# As in assets/player/game.js: words that stand for nothing one could see.
+FUNCTION_WORDS = frozenset((
+    "a", "an", "the", "and", "or", "of", "in", "on", "at", "by", "to", "from", "with", "for", "into", "onto", "over",
+    "through", "near", "is", "are", "was", "be", "been", "being", "his", "her", "its", "their", "it", "he", "she",
+    "they", "that", "this", "there", "as", "while", "who", "which", "up", "down", "out", "off",
+))  # fmt: skip
+BATCH = 16  # photos captioned at once
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
+    parser.add_argument("--model", action="append", help="bundled name, folder or Hub id; NAME=... labels it")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--captions", type=int, default=Settings.captions, help="photos of the dev split")
+    parser.add_argument("--cells", type=int, default=Settings.cells, help="k, cells hidden in photo and grid")
+    parser.add_argument("--seed", type=int, default=Settings.seed)
+    parser.add_argument("--precision", choices=["no", "bf16"], default=Settings.precision, help="of the encoder")
+    options = parser.parse_args(arguments)
+
+    settings = Settings(options.captions, options.cells, options.seed, options.precision)
+    photos = [example.photo for example in load_split(options.data, "dev")[: settings.captions]]
+    circumstances = {
+        "data": options.data.name,
+        "split": "dev",
+        **asdict(settings),
+        "draws": DRAWS,
+        "path_steps": PATH_STEPS,
+    }
+    path = options.out / "faithfulness.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    models = before["models"] if before.get("settings") == circumstances else {}
+    options.out.mkdir(parents=True, exist_ok=True)
+    for given in options.model or ["softmax"]:
+        label, _, source = given.rpartition("=")
+        label = label or Path(source).name
+        captioner = Captioner.from_pretrained(source)
+        identity = fingerprint(captioner)
+        if models.get(label, {}).get("fingerprint") == identity:
+            print(f"{label}: measured before")
+            continue
+        print(f"{label}: {source}")
+        models[label] = {"source": source, "fingerprint": identity, **measure_model(captioner, photos, settings)}
+        report = {"settings": circumstances, "versions": versions(), "models": models}
+        path.write_text(json.dumps(report, indent=1) + "\n")
+    draw_report(json.loads(path.read_text()), options.out / "faithfulness.png")
+    print(options.out / "faithfulness.png")
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that the numbers depend on."""
+    return {name: version(name) for name in ("torch", "timm", "captum", "numpy")}
+
+
+def fingerprint(captioner: Captioner) -> str:
+    """Of a model's configuration and weights."""
+    digest = hashlib.sha256(repr(captioner.model.config).encode())
+    for value in captioner.model.state_dict().values():
+        digest.update(value.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def measure_model(captioner: Captioner, photos: Sequence[Path], settings: Settings) -> dict:
+    """All numbers of one model, as they stand in the JSON file."""
+    began = time.monotonic()
+    captioner.model.requires_grad_(False)  # gradients are asked for the grid only
+    captioner.model.to(torch.accelerator.current_accelerator() or "cpu")
+    counts = hidden_counts(captioner.model.encoder.grid_size**2, settings.cells)
+    table = measure(captioner, read_photos(captioner, photos, settings.precision), counts, settings)
+    return {
+        "attention": captioner.model.config.normalizer,
+        **summarize(table, counts, settings.cells, settings.seed),
+        "seconds": round(time.monotonic() - began),
+    }
+
+
+def hidden_counts(cells: int, wanted: int) -> list[int]:
+    """How many of a grid's cells are hidden along a curve: 0, the powers of two, all, and the number wanted."""
+    if not 0 < wanted < cells:
+        raise SystemExit(f"--cells must be some, but not all, of the grid's {cells}, not {wanted}.")
+    return sorted({0, wanted, cells, *(2**n for n in range(cells.bit_length()) if 2**n < cells)})
+
+
+@torch.inference_mode()
+def read_photos(captioner: Captioner, photos: Sequence[Path], precision: str) -> list[Reading]:
+    """Captions photos as the page does, and keeps what is needed to ask again."""
+    readings = []
+    for first in tqdm(range(0, len(photos), BATCH), desc="captions", unit="batch"):
+        squares = [captioner.prepare(photo) for photo in photos[first : first + BATCH]]
+        grids = encode(captioner, squares, precision)
+        found = beam_search(captioner.model.decoder, captioner.model.decoder.prepare(grids), DecodeOptions())
+        for square, grid, [caption] in zip(squares, grids, found, strict=True):
+            spans = captioner.tokenizer.word_spans(caption.tokens)
+            words = [span for span in spans if span[0] not in FUNCTION_WORDS]
+            maps = [caption.weights[start:stop].mean(0).cpu().numpy() for _, start, stop in words]
+            readings.append(Reading(square, grid, caption.tokens, words, np.array(maps)))
+    return readings
+
+
+def measure(
+    captioner: Captioner, readings: Sequence[Reading], counts: Sequence[int], settings: Settings
+) -> dict[str, np.ndarray]:
+    """The numbers of each of N content words: ``photo`` (N,), which one it is of, and those of `measure_photo`."""
+    spoken = [(index, reading) for index, reading in enumerate(readings) if reading.words]
+    if len(spoken) < 2:
+        raise SystemExit(f"Of {len(readings)} captions, {len(spoken)} have a content word; at least 2 are needed.")
+    tables = []
+    for place, (index, reading) in enumerate(tqdm(spoken, desc="hiding", unit="photo")):
+        random = np.random.default_rng((settings.seed, index))  # its own, whatever is measured beside it
+        _, other = spoken[(place + random.integers(1, len(spoken))) % len(spoken)]
+        numbers = measure_photo(captioner, reading, random.choice(other.maps), counts, settings, random)
+        tables.append({"photo": np.full(len(reading.words), index), **numbers})
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+if __name__ == "__main__":
+    main()
