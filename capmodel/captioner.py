@@ -5,11 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from . import hub
 from .alternatives import Alternatives, word_alternatives
 from .decoding import DecodeOptions, Hypothesis, beam_search
 from .model import CONFIG, TOKENIZER, CaptionModel, base_folder
@@ -68,9 +70,13 @@ class Captioner:
 
     >>> captioner = Captioner.from_pretrained()
     >>> captioner(["dog.jpg"])[0].text
+
+    Args:
+        card: the model's description, Markdown. It is saved beside the model, so who trains the model on
+            makes a new captioner, without it.
     """
 
-    def __init__(self, model: CaptionModel, tokenizer: Tokenizer):
+    def __init__(self, model: CaptionModel, tokenizer: Tokenizer, card: str | None = None):
         if len(tokenizer) != model.config.vocabulary:
             raise ValueError(
                 f"The tokenizer has {len(tokenizer)} tokens, the model {model.config.vocabulary}: "
@@ -78,6 +84,7 @@ class Captioner:
             )
         self.model = model.eval()
         self.tokenizer = tokenizer
+        self.card = card
 
     @classmethod
     def from_pretrained(cls, source: str | Path = "softmax") -> "Captioner":
@@ -88,10 +95,13 @@ class Captioner:
                 Hugging Face Hub, looked for in this order.
 
         Raises:
-            FileNotFoundError: none of the three is there; the message lists the bundled names.
+            FileNotFoundError: none of the three is there, or the Hub cannot give it; the message lists
+                the bundled names, and says what to do.
+            ValueError, RuntimeError: what is there does not fit together; see `CaptionModel.load`.
         """
         folder = _find(source)
-        return cls(CaptionModel.load(folder), Tokenizer(base_folder(folder) / TOKENIZER))
+        card = (folder / hub.CARD).read_text(encoding="utf-8") if (folder / hub.CARD).is_file() else None
+        return cls(CaptionModel.load(folder), Tokenizer(base_folder(folder) / TOKENIZER), card)
 
     @classmethod
     def family(cls, source: str | Path = "softmax") -> "list[Captioner]":
@@ -115,10 +125,37 @@ class Captioner:
         """How its attention scores become weights: a name of `NORMALIZERS`."""
         return self.model.config.normalizer
 
-    def save(self, folder: Path) -> None:
-        """Writes a folder that `from_pretrained` takes."""
+    def save_pretrained(self, folder: str | Path, repo_id: str | None = None) -> None:
+        """Writes a folder that `from_pretrained` takes, with the backbone and the card.
+
+        Args:
+            repo_id: where it will be published. A model without a card then gets a short one.
+        """
+        folder = Path(folder)
         self.model.save(folder)
         (folder / TOKENIZER).write_bytes(self.tokenizer.path.read_bytes())
+        card = self.card or (hub.short_card(repo_id, self.attention) if repo_id else None)
+        if card:
+            (folder / hub.CARD).write_text(card, encoding="utf-8")
+
+    def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
+        """Publishes the model on the Hugging Face Hub, as `save_pretrained` writes it, in one commit.
+
+        Args:
+            repo_id: ``"owner/name"``; the repository is made if it is not there.
+            private: of a new repository: whether only its owner sees it; None: as the owner prefers.
+            token: of an account that may write there; None: that of ``hf auth login``, or ``HF_TOKEN``.
+
+        Returns:
+            The address of the repository's page.
+
+        Raises:
+            HubError: the Hub did not take it; the message says why and what to do.
+        """
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder, repo_id)
+            files = {file.name: file for file in Path(folder).iterdir()}
+            return hub.upload(files, repo_id, private=private, token=token)
 
     def __call__(
         self, photos: Iterable[PhotoSource], options: DecodeOptions | None = None, **overrides
@@ -239,12 +276,7 @@ def _find(source: str | Path) -> Path:
     message = f"There is no model {str(source)!r}: it is neither a bundled one ({names}) nor a folder"
     if str(source).count("/") != 1:
         raise FileNotFoundError(f"{message} nor a Hub id such as 'owner/name'.")
-    # Imported only here: the bundled model needs neither the package nor a network.
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
     try:
-        return Path(snapshot_download(str(source), allow_patterns=["*.json", "*.safetensors", "*.model"]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise FileNotFoundError(f"{message}, and the Hugging Face Hub could not give it: {reason}") from error
+        return hub.download(str(source), ["*.json", "*.safetensors", "*.model", hub.CARD])
+    except hub.HubError as error:
+        raise FileNotFoundError(f"{message}, and the Hugging Face Hub could not give it: {error}.") from error

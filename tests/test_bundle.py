@@ -22,12 +22,12 @@ def sparse(tiny_captioner) -> Captioner:
 
 
 def run(captioner: Captioner, tmp_path, out="models/sparse"):
-    captioner.save(tmp_path / "trained")
+    captioner.save_pretrained(tmp_path / "trained")
     bundle.main(["--model", f"{tmp_path}/trained", "--base", f"{tmp_path}/models/base", "--out", f"{tmp_path / out}"])
 
 
 def test_a_bundled_model_is_the_same_and_smaller(tiny_captioner, sparse, tmp_path):
-    tiny_captioner.save(tmp_path / "models" / "base")
+    tiny_captioner.save_pretrained(tmp_path / "models" / "base")
     run(sparse, tmp_path)
     options = DecodeOptions(max_tokens=8)
     found = Captioner.from_pretrained(tmp_path / "models" / "sparse")(PHOTO, options)[0]
@@ -38,7 +38,7 @@ def test_a_bundled_model_is_the_same_and_smaller(tiny_captioner, sparse, tmp_pat
 
 
 def test_another_backbone_is_refused(tiny_captioner, sparse, tmp_path):
-    tiny_captioner.save(tmp_path / "models" / "base")
+    tiny_captioner.save_pretrained(tmp_path / "models" / "base")
     with torch.no_grad():
         next(sparse.model.encoder.parameters()).add_(0.1)
     with pytest.raises(SystemExit, match="another backbone"):
@@ -46,6 +46,6 @@ def test_another_backbone_is_refused(tiny_captioner, sparse, tmp_path):
 
 
 def test_it_lies_beside_its_base(tiny_captioner, sparse, tmp_path):
-    tiny_captioner.save(tmp_path / "models" / "base")
+    tiny_captioner.save_pretrained(tmp_path / "models" / "base")
     with pytest.raises(SystemExit, match="beside"):
         run(sparse, tmp_path, "elsewhere/sparse")

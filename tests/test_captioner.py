@@ -105,7 +105,7 @@ def test_squashes_the_whole_photo(tiny_captioner):
 
 @pytest.fixture
 def folder(tiny_captioner, tmp_path):
-    tiny_captioner.save(tmp_path / "model")
+    tiny_captioner.save_pretrained(tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -160,12 +160,12 @@ def test_bundled_models_share_a_backbone(captioners):
 
 def test_a_model_without_its_backbone(tiny_captioner, tmp_path):
     base, folder = tmp_path / "base", tmp_path / "small"
-    tiny_captioner.save(base)
+    tiny_captioner.save_pretrained(base)
     tiny_captioner.model.save(folder, base="base")
     photo = sorted(PHOTOS.glob("*.jpg"))[:1]
     loaded = Captioner.from_pretrained(folder)
     assert loaded(photo, SHORT)[0].text == Captioner.from_pretrained(base)(photo, SHORT)[0].text
-    loaded.save(tmp_path / "whole")  # what is saved again stands alone
+    loaded.save_pretrained(tmp_path / "whole")  # what is saved again stands alone
     (base / "model.safetensors").unlink()
     assert Captioner.from_pretrained(tmp_path / "whole")(photo, SHORT)[0].text == loaded(photo, SHORT)[0].text
     with pytest.raises(FileNotFoundError, match="base"):
@@ -175,7 +175,7 @@ def test_a_model_without_its_backbone(tiny_captioner, tmp_path):
 @pytest.mark.parametrize("base", ["..", "../elsewhere", "/etc", ""])
 def test_a_base_is_a_folder_beside_the_model(tiny_captioner, tmp_path, base):
     folder = tmp_path / "model"
-    tiny_captioner.save(folder)
+    tiny_captioner.save_pretrained(folder)
     settings = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**settings, "base": base}))
     with pytest.raises(ValueError, match="a base that is not a folder beside it"):

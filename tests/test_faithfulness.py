@@ -292,7 +292,7 @@ def test_function_words_are_those_of_the_game():
 
 def test_the_command_writes_numbers_and_a_figure(lively, tmp_path, capsys):
     shapes = make_shapes(tmp_path / "shapes", photos=30)
-    lively.save(tmp_path / "tiny")
+    lively.save_pretrained(tmp_path / "tiny")
     command = ["--data", str(shapes), "--captions", "5", "--cells", "1", "--out", str(tmp_path / "out")]
     main([*command, "--model", str(tmp_path / "tiny")])
     report = json.loads((tmp_path / "out" / "faithfulness.json").read_text())

@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     if accelerator.is_main_process:
         task.load_state_dict(load_file(options.out / "best.safetensors"))
-        captioner.save(options.out / "model")
+        Captioner(captioner.model, captioner.tokenizer).save_pretrained(options.out / "model")
         accelerator.print(f"The model is in {options.out / 'model'}")
 
 

@@ -1,0 +1,154 @@
+"""Publishing a model, the Space and the training scripts, at a stand-in for the Hugging Face Hub."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hub import point_at, serve_hub
+
+from capmodel import Captioner
+from train import publish
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    with serve_hub() as hub:
+        point_at(hub.address, tmp_path / "home", monkeypatch)
+        yield hub
+
+
+@pytest.fixture
+def model(tiny_captioner, tmp_path):
+    tiny_captioner.save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "README.md").write_text("---\nlanguage: en\n---\n# A small one\n")
+    return tmp_path / "model"
+
+
+def listed(printed: str) -> dict[str, int]:
+    """The files of a listing and their bytes, but for its last line."""
+    return {name: int(size.replace(",", "")) for size, name in re.findall(r"^ *([\d,]+)  (\S+)$", printed, re.M)}
+
+
+@pytest.mark.parametrize(
+    ("what", "repository", "page"),
+    [
+        ("model", "models/someone/thing", "someone/thing"),
+        ("space", "spaces/someone/thing", "spaces/someone/thing"),
+        ("scripts", "models/someone/thing", "someone/thing"),
+    ],
+)
+def test_the_dry_run_lists_what_is_then_uploaded(hub, model, monkeypatch, capsys, what, repository, page):
+    monkeypatch.delenv("HF_TOKEN")
+    command = [what, "--repo", "someone/thing", "--model", str(model)]
+    publish.main([*command, "--dry-run"])
+    printed = capsys.readouterr().out
+    assert hub.requests == []
+    assert "Nothing was uploaded." in printed
+    files = listed(printed)
+    assert f"{sum(files.values()):,}  bytes in {len(files)} files" in printed
+
+    monkeypatch.setenv("HF_TOKEN", "hf_of_someone")
+    publish.main([*command, "--private"])
+    made = hub.repositories[repository]
+    assert {name: len(content) for name, content in made.files.items()} == files
+    assert (made.private, made.commits, made.sdk) == (True, 1, "gradio" if what == "space" else None)
+    assert capsys.readouterr().out.endswith(f"Published: {hub.address}/{page}\n")
+
+
+def test_a_model_goes_with_its_card(hub, model, monkeypatch):
+    publish.main(["model", "--model", str(model), "--repo", "someone/small"])
+    files = hub.repositories["models/someone/small"].files
+    assert {name: content for name, content in files.items() if name != "model.safetensors"} == {
+        file.name: file.read_bytes() for file in model.iterdir() if file.name != "model.safetensors"
+    }
+    assert Captioner.from_pretrained("someone/small").card == "---\nlanguage: en\n---\n# A small one\n"
+
+
+def test_a_small_bundled_model_goes_with_its_backbone(capsys):
+    publish.main(["model", "--model", "sparsemax", "--repo", "someone/sparsemax", "--dry-run"])
+    assert listed(capsys.readouterr().out)["model.safetensors"] > 40e6
+
+
+def test_the_space_has_what_the_page_needs(tmp_path):
+    """The page starts from these files alone; what it does then, its own tests tell."""
+    write(publish.project_files(publish.SPACE), tmp_path)
+    start = (
+        "from app import build_app; from capmodel import Captioner;"
+        "page, launch = build_app(Captioner.family());"
+        "_, address, _ = page.launch(**launch, prevent_thread_lock=True, quiet=True); import httpx;"
+        "answer = httpx.post(address + 'photo', content=open('assets/photos/soccer-players.jpg', 'rb').read(), timeout=60);"
+        "print(answer.json()['captions'][0]['words'][0]['text'], httpx.get(address).status_code)"
+    )
+    done = python(tmp_path, "-c", start)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^[a-z]+ 200$", done.stdout, re.M), done.stdout + done.stderr
+
+
+def test_the_scripts_run_by_themselves(tmp_path):
+    files = publish.files_of("scripts", "", "someone/scripts", tmp_path / "none")
+    write(files, tmp_path)
+    for name in ("xe", "publish"):
+        done = python(tmp_path, "-m", f"train.{name}", "--help")
+        assert done.returncode == 0, done.stderr
+        assert f"python -m train.{name}" in done.stdout
+    modules = [name[:-3].replace("/", ".") for name in files if name.endswith(".py") and "__" not in name]
+    done = python(tmp_path, "-c", f"import {', '.join(modules)}; print(capmodel.__file__)")
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(tmp_path)
+
+
+def test_the_space_is_published_from_the_whole_project(tmp_path, monkeypatch):
+    write(publish.files_of("scripts", "", "someone/scripts", tmp_path / "none"), tmp_path)
+    monkeypatch.setattr(publish, "ROOT", tmp_path)
+    with pytest.raises(SystemExit, match=r"has no app\.py; publish from the whole project"):
+        publish.main(["space", "--repo", "someone/page", "--dry-run"])
+
+
+def test_scripts_that_need_other_files_stay_at_home(tmp_path):
+    for name, content in publish.files_of("scripts", "", "someone/scripts", tmp_path).items():
+        if name.startswith("train/"):
+            assert not re.search(rb'\bASSETS\b|"assets"', content.read_bytes()), f"{name} needs unpublished files"
+    assert all((publish.ROOT / "train" / f"{name}.py").is_file() for name in publish.NOT_ALONE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "token", "reason"),
+    [
+        (["scripts", "--repo", "someone/x"], "", "run `hf auth login`, or set HF_TOKEN"),
+        (["scripts", "--repo", "someone/x"], "hf_wrong", "it does not know the token"),
+        (["scripts", "--repo", "other/x"], "hf_of_someone", "the token may not write to other/x"),
+        (["model", "--model", "no-such", "--repo", "someone/x"], "hf_of_someone", "There is no model 'no-such'"),
+    ],
+)
+def test_what_cannot_be_published_is_one_sentence(hub, monkeypatch, arguments, token, reason):
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(SystemExit, match=reason) as end:
+        publish.main(arguments)
+    assert "\n" not in str(end.value)
+    assert hub.repositories == {}
+
+
+def test_a_repository_has_an_owner(capsys):
+    with pytest.raises(SystemExit):
+        publish.main(["space", "--repo", "page", "--dry-run"])
+    assert "--repo must be OWNER/NAME, not 'page'" in capsys.readouterr().err
+
+
+def write(files: dict[str, Path | bytes], folder: Path) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            (folder / name).write_bytes(content)
+        else:
+            (folder / name).write_bytes(content.read_bytes())
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Runs Python in a folder, where the project's own files cannot be seen."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
