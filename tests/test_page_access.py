@@ -6,7 +6,7 @@ from conftest import PHOTOS
 from playwright.sync_api import Page, expect
 from web import captions, open_page, upload
 
-PANELS = ["Other words", "Other captions", "Did it really look there?", "Guess where", "Compare attentions", "Save"]
+PANELS = ["Other words", "Other captions", "Did it really look there?", "Guess where", "Ways to attend", "Save"]
 
 
 def serious(page: Page) -> list[str]:
@@ -32,7 +32,7 @@ def test_axe_finds_nothing_serious(browser, address, theme):
             if name.startswith("Did"):
                 page.locator(".panel .hide").click()
                 expect(page.locator(".verdict")).to_be_visible(timeout=20_000)
-            if name.startswith("Compare"):
+            if name.startswith("Ways"):
                 expect(page.locator(".way")).to_have_count(3)
             assert serious(page) == [], name
         page.locator(".tools button", has_text="Save").click()
@@ -50,7 +50,7 @@ def test_nothing_is_wider_than_the_screen(page, width):
     captions(page, 2)
     for name in PANELS:
         page.locator(".tools button", has_text=name).click()
-        if name.startswith("Compare"):
+        if name.startswith("Ways"):
             expect(page.locator(".way")).to_have_count(3)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         small = page.evaluate("""() => [...document.querySelectorAll('.root button')]

@@ -18,7 +18,7 @@ NAMES = ["softmax", "sparsemax", "hard"]
 def compared(page: Page) -> Page:
     upload(page, TWO)
     captions(page, 2)
-    page.locator(".tools button", has_text="Compare").click()
+    page.locator(".tools button", has_text="Ways").click()
     expect(page.locator(".way")).to_have_count(3)
     page.wait_for_function("[...document.querySelectorAll('.way img')].every(each => each.naturalWidth)")
     return page
@@ -66,7 +66,7 @@ def test_raw_cells_and_the_player_comes_back(compared):
     compared.locator(".raw").click()
     compared.wait_for_timeout(100)
     assert all(np.abs(one.astype(int) - other).max() > 5 for one, other in zip(smooth, veils(compared)))
-    compared.locator(".tools button", has_text="Compare").click()
+    compared.locator(".tools button", has_text="Ways").click()
     expect(compared.locator(".way").first).to_be_hidden()
     assert compared.locator(".player .frame canvas").bounding_box()["height"] > 100
 

@@ -45,7 +45,7 @@ def main() -> None:
         page.locator(".intake").evaluate("node => window.scrollTo(0, node.getBoundingClientRect().top + scrollY - 14)")
         page.wait_for_timeout(500)
         shoot(page, "page", 1280)
-        page.locator(".tools button", has_text="Compare").click()
+        page.locator(".tools button", has_text="Ways").click()
         page.wait_for_selector(".way")
         page.keyboard.press("f")
         page.wait_for_timeout(500)

@@ -124,7 +124,7 @@ function drawViews(shown) {
   stepTo(Math.min(word, longest() - 1));
 }
 
-const comparePanel = server && addPanel('Compare attentions', what => {
+const comparePanel = server && addPanel('Ways to attend', what => {
   const of = item, own = caption();
   if (what === 'word' && views.length) {
     const follows = word === step || (step >= own.words.length && word === own.words.length - 1);
