@@ -256,11 +256,17 @@ def main() -> None:
         "--model", default=DEFAULT_MODEL, help="to begin with: bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
     )
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
+    parser.add_argument("--check", action="store_true", help="make the page, caption one example photo, and leave")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     options = parser.parse_args()
     with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see Album
         captioners = loader.submit(Captioner.family, options.model).result()
     page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL)
+    if options.check:
+        photo = min((ASSETS / "photos").glob("*.jpg"))
+        for captioner in captioners:
+            print(f"{photo.name}, {captioner.attention}: {captioner([photo])[0].text}")
+        return
     page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
 
 
