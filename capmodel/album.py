@@ -67,7 +67,9 @@ class Album:
     """
 
     def __init__(self, captioners: Sequence[Captioner], kept_seconds: float = KEPT_SECONDS):
-        self.captioners = {captioner.attention: captioner for captioner in captioners}
+        self.captioners: dict[str, Captioner] = {}
+        for captioner in captioners:
+            self.captioners.setdefault(captioner.attention, captioner)
         self.kept_seconds = kept_seconds
         self._folder = tempfile.TemporaryDirectory(prefix="capmodel-album-")
         self._entries: dict[str, _Entry] = {}

@@ -69,6 +69,16 @@ def captioner(captioners: list[Captioner]) -> Captioner:
     return captioners[0]
 
 
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A stand-in for the Hugging Face Hub, which its client asks instead."""
+    from hub import point_at, serve_hub
+
+    with serve_hub() as hub:
+        point_at(hub.address, tmp_path / "home", monkeypatch)
+        yield hub
+
+
 @pytest.fixture(scope="session")
 def browser():
     from web import start_browser

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PHOTOS
-from hub import point_at, serve_hub, settings
+from hub import point_at, settings
 from huggingface_hub import ModelCard, constants
 
 from capmodel import Captioner, DecodeOptions
@@ -16,13 +16,6 @@ from capmodel.hub import HubError, download, upload
 
 PHOTO = PHOTOS / "soccer-players.jpg"
 REPO = "someone/captioner"
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    with serve_hub() as hub:
-        point_at(hub.address, tmp_path / "home", monkeypatch)
-        yield hub
 
 
 @pytest.fixture

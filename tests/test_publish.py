@@ -7,17 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from hub import point_at, serve_hub
 
 from capmodel import Captioner
 from train import publish
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    with serve_hub() as hub:
-        point_at(hub.address, tmp_path / "home", monkeypatch)
-        yield hub
 
 
 @pytest.fixture
