@@ -30,6 +30,12 @@ def veils(page: Page) -> list[np.ndarray]:
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))[..., 3] for url in urls]
 
 
+def cells_of(veil: np.ndarray) -> np.ndarray:
+    """Its opacity at the middle of each cell: (8, 8)."""
+    rows, columns = (((np.arange(8) + 0.5) * size / 8).astype(int) for size in veil.shape)
+    return veil[np.ix_(rows, columns)].astype(int)
+
+
 def current(page: Page) -> list[str]:
     return page.locator(".way .now").all_inner_texts()
 
@@ -42,9 +48,11 @@ def test_each_attention_has_its_caption_and_its_map(compared, captioners):
     compared.locator(".words button").nth(1).click()
     assert current(compared) == [caption.words[1].text for caption in expected]
     for veil, caption in zip(veils(compared), expected):
-        row, column = np.unravel_index(veil.argmin(), veil.shape)
-        cell = (int(row / veil.shape[0] * 8), int(column / veil.shape[1] * 8))
-        assert cell == np.unravel_index(caption.words[1].weights.argmax(), (8, 8))
+        middles = cells_of(veil)
+        weights = caption.words[1].weights
+        assert middles.flat[weights.argmax()] <= middles.min() + 1  # two cells may look alike on the common scale
+        assert middles.flat[weights.argmin()] >= middles.max() - 1
+        assert middles.max() > middles.min() + 10
     spread = compared.locator(".spread").all_inner_texts()
     one_token = len(captioners[2].tokenizer.encode(expected[2].words[1].text)) == 1
     assert not one_token or spread[2] == "spread over 1.0 cells"

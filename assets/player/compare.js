@@ -126,12 +126,14 @@ function drawViews(shown) {
 
 const comparePanel = server && addPanel('Ways to attend', what => {
   const of = item, own = caption();
-  if (what === 'word' && views.length) {
+  if (what === 'photo') return;   // its caption follows
+  if (what === 'word') {
     const follows = word === step || (step >= own.words.length && word === own.words.length - 1);
     if (follows) walk(performance.now());
     else stepTo(word);
     return;
   }
+  views = [];
   if (!panel.hasChildNodes()) panel.append(make('p', { textContent: 'The network is looking\u2026' }));
   Promise.all(attentions.map(async name => name === of.attention ? own : unpack((await attend(of, name)).captions[0])))
     .then(shown => { if (item === of && caption() === own && opened === comparePanel) drawViews(shown); })
