@@ -108,7 +108,7 @@ def test_no_file_of_the_server_can_be_read(address, path):
     assert httpx.get(f"{address}saved/{path}").status_code == 404
     call = httpx.post(
         f"{address}gradio_api/call/caption",
-        json={"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]},
+        json={"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax"]},
     )
     if call.status_code == 200:
         stream = httpx.get(f"{address}gradio_api/call/caption/{call.json()['event_id']}", timeout=30).text
@@ -122,7 +122,7 @@ def test_the_example_photos_cannot_be_taken_away(address):
     path = player["props"]["value"]["samples"][0]["image"]["path"]
     data = httpx.get(f"{address}gradio_api/file={path}").content
     assert put(address, Path(path).name, data) == path  # Gradio keeps equal files as one
-    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]}
+    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax"]}
     event = httpx.post(f"{address}gradio_api/call/caption", json=body).json()["event_id"]
     assert "event: complete" in httpx.get(f"{address}gradio_api/call/caption/{event}", timeout=30).text
     assert httpx.get(f"{address}gradio_api/file={path}").status_code == 200
@@ -130,7 +130,7 @@ def test_the_example_photos_cannot_be_taken_away(address):
 
 def test_what_comes_through_the_api_does_not_stay(address):
     path = put(address, "api.jpg", encoded(np.full((50, 50, 3), 77, np.uint8)))
-    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]}
+    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax"]}
     event = httpx.post(f"{address}gradio_api/call/caption", json=body).json()["event_id"]
     assert "event: complete" in httpx.get(f"{address}gradio_api/call/caption/{event}", timeout=30).text
     assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
