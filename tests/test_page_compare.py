@@ -99,3 +99,14 @@ def test_one_attention_for_all_photos(compared, captioners):
         " ".join(compared.locator(".words button").all_inner_texts())
         == hard.describe(grid, prefixes=[prefix])[0][0].text
     )
+
+
+def test_opened_while_other_captions_are_searched(page):
+    upload(page, TWO[:1])
+    captions(page, 1)
+    page.evaluate("""() => {   // both clicks before any answer
+        const click = text => [...document.querySelectorAll('.tools button')].find(each => each.textContent === text).click();
+        click('Other captions');
+        click('Ways to attend');
+    }""")
+    expect(page.locator(".way")).to_have_count(3)

@@ -9,6 +9,7 @@ const KINDS_OF_ATTENTION = {
 let attentions = [];       // their names, as the server has them
 let attention = null;      // the one that photos are captioned with
 let views = [];            // { caption, image, canvas, words, spread, now, from }: one for each attention
+let asked = 0;             // how often the views were wanted: only the latest are drawn
 let step = 0, stepBegan = 0, stepFrame = 0, together = false;
 
 const ways = make('div', { className: 'ways', hidden: true });
@@ -125,19 +126,21 @@ function drawViews(shown) {
 }
 
 const comparePanel = server && addPanel('Ways to attend', what => {
-  const of = item, own = caption();
+  const of = item, last = caption().words.length - 1;
   if (what === 'photo') return;   // its caption follows
   if (what === 'word') {
-    const follows = word === step || (step >= own.words.length && word === own.words.length - 1);
+    const follows = word === step || (step > last && word === last);
     if (follows) walk(performance.now());
     else stepTo(word);
     return;
   }
   views = [];
+  const mine = ++asked;
   if (!panel.hasChildNodes()) panel.append(make('p', { textContent: 'The network is looking\u2026' }));
-  Promise.all(attentions.map(async name => name === of.attention ? own : unpack((await attend(of, name)).captions[0])))
-    .then(shown => { if (item === of && caption() === own && opened === comparePanel) drawViews(shown); })
-    .catch(error => panel.replaceChildren(make('p', { className: 'error', textContent: error.message })));
+  const latest = () => mine === asked && item === of && opened === comparePanel;
+  Promise.all(attentions.map(name => name === of.attention ? null : attend(of, name)))   // null: as the player shows it
+    .then(found => { if (latest()) drawViews(found.map(each => each ? unpack(each.captions[0]) : caption())); })
+    .catch(error => { if (latest()) panel.replaceChildren(make('p', { className: 'error', textContent: error.message })); });
 }, () => {
   cancelAnimationFrame(stepFrame);
   views = [];
