@@ -38,6 +38,7 @@ SPACE = (
     "assets/models/*/model.safetensors",
     "assets/models/*/tokenizer.model",
     f"assets/models/*/{CARD}",
+    "assets/docs/*",
     "assets/readme/*",
 )
 SCRIPTS = ("requirements.txt", "pyproject.toml", "capmodel/*.py", "train/requirements.txt", "train/*.py")
