@@ -13,6 +13,7 @@ from torch import Tensor
 
 from . import hub
 from .alternatives import Alternatives, word_alternatives
+from .backbone import GridEncoder
 from .decoding import DecodeOptions, Hypothesis, beam_search
 from .model import CONFIG, TOKENIZER, CaptionModel, base_folder
 from .normalizers import NORMALIZERS
@@ -99,9 +100,7 @@ class Captioner:
                 the bundled names, and says what to do.
             ValueError, RuntimeError: what is there does not fit together; see `CaptionModel.load`.
         """
-        folder = _find(source)
-        card = (folder / hub.CARD).read_text(encoding="utf-8") if (folder / hub.CARD).is_file() else None
-        return cls(CaptionModel.load(folder), Tokenizer(base_folder(folder) / TOKENIZER), card)
+        return cls._load(_find(source))
 
     @classmethod
     def family(cls, source: str | Path = "softmax") -> "list[Captioner]":
@@ -113,12 +112,20 @@ class Captioner:
             source, Raises: as of `from_pretrained`.
         """
         folder = _find(source).resolve()
-        first = cls.from_pretrained(folder)
-        others = [cls.from_pretrained(other) for other in sorted(folder.parent.iterdir()) if _share(folder, other)]
-        for other in others:
-            other.model.encoder = first.model.encoder
+        first = cls._load(folder)
+        folders = [other for other in sorted(folder.parent.iterdir()) if _share(folder, other)]
+        others = [cls._load(other, first.model.encoder) for other in folders]
         kinds = list(NORMALIZERS)
         return [first, *sorted(others, key=lambda other: kinds.index(other.attention))]
+
+    @classmethod
+    def _load(cls, folder: Path, encoder: GridEncoder | None = None) -> "Captioner":
+        card = folder / hub.CARD
+        return cls(
+            CaptionModel.load(folder, encoder),
+            Tokenizer(base_folder(folder) / TOKENIZER),
+            card.read_text(encoding="utf-8") if card.is_file() else None,
+        )
 
     @property
     def attention(self) -> str:

@@ -43,12 +43,15 @@ class CaptionModel(nn.Module):
     """A photo and the caption so far -> the next token.
 
     Shapes: B photos, K captions a photo, T tokens, S image size, L cells, D channels, V vocabulary.
+
+    Args:
+        encoder: the backbone, if it is there already and shall be shared; else a new one is made.
     """
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: ModelConfig, encoder: GridEncoder | None = None):
         super().__init__()
         self.config = config
-        self.encoder = GridEncoder(config.backbone, image_size=config.image_size)
+        self.encoder = encoder or GridEncoder(config.backbone, image_size=config.image_size)
         self.decoder = Decoder(
             channels=self.encoder.channels,
             vocabulary=config.vocabulary,
@@ -83,8 +86,11 @@ class CaptionModel(nn.Module):
         save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
-    def load(cls, folder: Path) -> "CaptionModel":
+    def load(cls, folder: Path, encoder: GridEncoder | None = None) -> "CaptionModel":
         """Reads what `save` wrote, as an fp32 network in eval mode.
+
+        Args:
+            encoder: the model's backbone, if it has been loaded; else it is read too.
 
         Raises:
             FileNotFoundError: a file is missing in the folder.
@@ -98,10 +104,12 @@ class CaptionModel(nn.Module):
         except TypeError as error:
             raise ValueError(f"{folder / CONFIG} is not a configuration of this version: {error}") from error
         weights = load_file(_present(folder, WEIGHTS))
-        if base:
+        if encoder:
+            weights |= {f"{BACKBONE}{name}": value for name, value in encoder.state_dict().items()}
+        elif base:
             shared = load_file(_present(base_folder(folder), WEIGHTS))
             weights |= {name: value for name, value in shared.items() if name.startswith(BACKBONE)}
-        model = cls(config)
+        model = cls(config, encoder)
         model.load_state_dict(weights, strict=True)
         return model.to(memory_format=torch.channels_last).eval()
 

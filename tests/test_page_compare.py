@@ -1,16 +1,13 @@
 """The same photo with several kinds of attention, in step, and the choice of one for all photos."""
 
-import base64
-import io
-
 import numpy as np
 import pytest
 from conftest import PHOTOS
-from PIL import Image
 from playwright.sync_api import Page, expect
-from web import captions, upload
+from web import captions, upload, veils
 
 TWO = [PHOTOS / "surfer-on-big-wave.jpg", PHOTOS / "two-dogs-playing-on-grass.jpg"]
+WAYS = ".way canvas"
 NAMES = ["softmax", "sparsemax", "hard"]
 
 
@@ -24,16 +21,10 @@ def compared(page: Page) -> Page:
     return page
 
 
-def veils(page: Page) -> list[np.ndarray]:
-    """The opacity of each view's veil: (height, width), 0..255."""
-    urls = page.locator(".way canvas").evaluate_all("all => all.map(canvas => canvas.toDataURL('image/png'))")
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))[..., 3] for url in urls]
-
-
 def cells_of(veil: np.ndarray) -> np.ndarray:
     """Its opacity at the middle of each cell: (8, 8)."""
     rows, columns = (((np.arange(8) + 0.5) * size / 8).astype(int) for size in veil.shape)
-    return veil[np.ix_(rows, columns)].astype(int)
+    return veil[np.ix_(rows, columns)]
 
 
 def current(page: Page) -> list[str]:
@@ -47,7 +38,7 @@ def test_each_attention_has_its_caption_and_its_map(compared, captioners):
     assert said == [caption.text for caption in expected]
     compared.locator(".words button").nth(1).click()
     assert current(compared) == [caption.words[1].text for caption in expected]
-    for veil, caption in zip(veils(compared), expected):
+    for veil, caption in zip(veils(compared, WAYS), expected):
         middles = cells_of(veil)
         weights = caption.words[1].weights
         assert middles.flat[weights.argmax()] <= middles.min() + 1  # two cells may look alike on the common scale
@@ -56,7 +47,7 @@ def test_each_attention_has_its_caption_and_its_map(compared, captioners):
     spread = compared.locator(".spread").all_inner_texts()
     one_token = len(captioners[2].tokenizer.encode(expected[2].words[1].text)) == 1
     assert not one_token or spread[2] == "spread over 1.0 cells"
-    assert veils(compared)[0].min() > veils(compared)[2].min()  # one scale: what is spread looks spread
+    assert veils(compared, WAYS)[0].min() > veils(compared, WAYS)[2].min()  # one scale: what is spread looks spread
 
 
 def test_played_in_step(compared, captioners):
@@ -70,10 +61,10 @@ def test_played_in_step(compared, captioners):
 
 
 def test_raw_cells_and_the_player_comes_back(compared):
-    smooth = veils(compared)
+    smooth = veils(compared, WAYS)
     compared.locator(".raw").click()
     compared.wait_for_timeout(100)
-    assert all(np.abs(one.astype(int) - other).max() > 5 for one, other in zip(smooth, veils(compared)))
+    assert all(np.abs(one - other).max() > 5 for one, other in zip(smooth, veils(compared, WAYS)))
     compared.locator(".tools button", has_text="Ways").click()
     expect(compared.locator(".way").first).to_be_hidden()
     assert compared.locator(".player .frame canvas").bounding_box()["height"] > 100
@@ -104,9 +95,12 @@ def test_one_attention_for_all_photos(compared, captioners):
 def test_opened_while_other_captions_are_searched(page):
     upload(page, TWO[:1])
     captions(page, 1)
+    expect(page.locator(".words button").first).to_be_visible()  # a script could click before a person can
     page.evaluate("""() => {   // both clicks before any answer
         const click = text => [...document.querySelectorAll('.tools button')].find(each => each.textContent === text).click();
         click('Other captions');
         click('Ways to attend');
     }""")
+    expect(page.locator(".way")).to_have_count(3)
+    expect(page.locator(".tools button", has_text="Other captions")).to_be_enabled()  # its answer has come too
     expect(page.locator(".way")).to_have_count(3)

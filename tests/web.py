@@ -49,8 +49,8 @@ def open_page(browser: Browser, address: str, **context_options) -> Iterator[Pag
     page.wait_for_selector(".root .choose", state="attached")
     yield page
     context.close()
-    assert problems == []
-    assert outside == []
+    assert problems == [], problems
+    assert outside == [], outside
 
 
 def upload(page: Page, files) -> None:
@@ -66,8 +66,15 @@ def captions(page: Page, count: int) -> list[str]:
 
 def canvas(page: Page) -> np.ndarray:
     """The veil's opacity as it is on the screen: (height, width), 0..255."""
-    data = page.locator(".player canvas").evaluate("canvas => canvas.toDataURL('image/png')")
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))))[..., 3].astype(int)
+    [veil] = veils(page, ".player .frame canvas")
+    return veil
+
+
+def veils(page: Page, selector: str) -> list[np.ndarray]:
+    """The same of every canvas that is found."""
+    urls = page.locator(selector).evaluate_all("all => all.map(canvas => canvas.toDataURL('image/png'))")
+    pictures = [Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) for url in urls]
+    return [np.asarray(picture)[..., 3].astype(int) for picture in pictures]
 
 
 def assert_same(found: dict, expected: dict) -> None:

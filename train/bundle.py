@@ -2,8 +2,7 @@
 
     python -m train.bundle --model runs/sparsemax/model --base assets/models/softmax --out assets/models/sparsemax
 
-The new folder holds the decoder and names the other; both must stay beside each other. Copy the other with its
-whole folder, when it is not there yet.
+The new folder holds the decoder and names the other; both must stay beside each other.
 """
 
 import argparse

@@ -103,9 +103,14 @@ def mirror_caption(text: str) -> str:
     return re.sub(r"\b(left|right)\b", lambda match: swapped[match[0].lower()], text, flags=re.IGNORECASE)
 
 
+def captions_of(examples: Sequence[Example], mirrored: bool) -> list[list[str]]:
+    """Each photo's captions, as they are or of the mirrored photo."""
+    return [[mirror_caption(text) if mirrored else text for text in example.captions] for example in examples]
+
+
 def encode_captions(tokenizer: Tokenizer, examples: Sequence[Example], mirrored: bool, longest: int = 40) -> list:
     """Tokens of each photo's captions, from start to end."""
-    texts = [[mirror_caption(text) if mirrored else text for text in example.captions] for example in examples]
+    texts = captions_of(examples, mirrored)
     return [[[START, *tokenizer.encode(text)[:longest], END] for text in captions] for captions in texts]
 
 

@@ -12,12 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import torch
 from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from capmodel import Caption, Captioner, DecodeOptions
 from train.data import SPLITS, load_split
 from train.loop import make_accelerator
+from train.objectives import entropy
 from train.scoring import count_tails, metric_versions, score_captions
 
 BATCH = 32
@@ -27,8 +29,7 @@ IN_USE = 0.001  # of the attention: a cell with more counts as looked at
 def describe_maps(caption: Caption) -> tuple[float, float]:
     """Of a caption's maps, on average over its words: how many cells are in use, and the entropy in nats."""
     weights = np.stack([word.weights.ravel() for word in caption.words])
-    parts = np.where(weights > 0, weights * np.log(np.maximum(weights, 1e-30)), 0)
-    return float((weights > IN_USE).sum(-1).mean()), float(-parts.sum(-1).mean())
+    return float((weights > IN_USE).sum(-1).mean()), entropy(torch.from_numpy(weights)).mean().item()
 
 
 def main(arguments: list[str] | None = None) -> None:

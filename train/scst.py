@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from capmodel import Captioner, DecodeOptions
-from train.captions import PhotoBatches, caption_grids, mirror_caption
+from train.captions import PhotoBatches, caption_grids, captions_of
 from train.cider import CiderD
 from train.data import load_split
 from train.features import cached_grids
@@ -55,11 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     grids = [cached_grids(model.encoder, photos, features, accelerator, mirrored=mirrored) for mirrored in sides]
     dev_grids = cached_grids(model.encoder, [example.photo for example in dev], features, accelerator)
 
-    references = [
-        with_end([mirror_caption(text) if mirrored else text for text in example.captions])
-        for mirrored in sides
-        for example in examples
-    ]
+    references = [with_end(captions) for mirrored in sides for captions in captions_of(examples, mirrored)]
     task = SelfCritical(
         model.decoder,
         tokenizer,

@@ -1,4 +1,4 @@
-"""Self-critical sequence training: reward captions that beat the model's own greedy one.
+"""Self-critical sequence training: reward drawn captions that beat the model's other ones.
 
 Rennie et al. (2017), "Self-critical Sequence Training for Image Captioning".
 """

@@ -73,7 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
     tokenizer_file = options.out / "model" / TOKENIZER
     with accelerator.main_process_first():
         if start:
-            Captioner(start.model, start.tokenizer).save_pretrained(tokenizer_file.parent)
+            tokenizer_file.parent.mkdir(parents=True, exist_ok=True)
+            tokenizer_file.write_bytes(start.tokenizer.path.read_bytes())
         elif not tokenizer_file.exists():
             train_tokenizer((text for e in examples for text in e.captions), tokenizer_file, options.vocabulary)
     tokenizer = Tokenizer(tokenizer_file)

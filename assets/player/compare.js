@@ -8,7 +8,7 @@ const KINDS_OF_ATTENTION = {
 
 let attentions = [];       // their names, as the server has them
 let attention = null;      // the one that photos are captioned with
-let views = [];            // { caption, image, canvas, words, spread, now, from }: one for each attention
+let views = [];            // { node, caption, image, canvas, words, spread, now, from, drawn }: one for each attention
 let asked = 0;             // how often the views were wanted: only the latest are drawn
 let step = 0, stepBegan = 0, stepFrame = 0, together = false;
 
@@ -41,8 +41,7 @@ async function useAttention(name) {
 
 // Over how many cells a map is spread: the exponential of its entropy; 64 if it is flat, 1 if it is all on one.
 function spreadOf({ cells }) {
-  const bits = cells.reduce((sum, value) => sum - (value ? value / CELLS * Math.log(value / CELLS) : 0), 0);
-  return Math.exp(bits);
+  return Math.exp(cells.reduce((sum, value) => sum - (value ? value / CELLS * Math.log(value / CELLS) : 0), 0));
 }
 
 function makeView(name, shown) {
