@@ -74,7 +74,8 @@ class Album:
         self._folder = tempfile.TemporaryDirectory(prefix="capmodel-album-")
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
-        self._loading = threading.Semaphore(LOADERS)
+        # Not in the callers' threads, of which there are dozens: the C library keeps for each what it once needed.
+        self._loading = ThreadPoolExecutor(LOADERS, "loader")
         self._model = ThreadPoolExecutor(1, "model")
         self._describe = Batcher(self._describe_entries, BATCH, PATIENCE)
         repeat(self._sweep, min(60, kept_seconds / 10))
@@ -135,8 +136,8 @@ class Album:
 
     def photo(self, key: str) -> np.ndarray:
         """The photo's pixels (height, width, 3), upright, its longer side at most `SHOWN_SIDE`."""
-        with self._loading:
-            return fit(load_photo(self._entry(key).file, at_least=SHOWN_SIDE), SHOWN_SIDE)
+        file = self._entry(key).file
+        return self._loading.submit(lambda: fit(load_photo(file, at_least=SHOWN_SIDE), SHOWN_SIDE)).result()
 
     def picture(self, key: str) -> str:
         """The same as a JPEG in a ``data:`` address, for browsers that cannot show the photo's own format."""
@@ -195,11 +196,13 @@ class Album:
             return self._entries[key]
 
     def _load(self, entry: _Entry) -> _Entry:
+        def load() -> None:
+            photo = load_photo(entry.file, at_least=entry.captioner.model.config.image_size)
+            entry.square = entry.captioner.prepare(photo)
+            entry.preview = as_address(photo, PREVIEW_SIDE)
+
         if entry.square is None:
-            with self._loading:
-                photo = load_photo(entry.file, at_least=entry.captioner.model.config.image_size)
-                entry.square = entry.captioner.prepare(photo)
-                entry.preview = as_address(photo, PREVIEW_SIDE)
+            self._loading.submit(load).result()
         return entry
 
     def _compute(self, work: Callable[[], Result]) -> Result:

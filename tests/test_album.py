@@ -1,5 +1,6 @@
 """Photos of many visitors: captioned once, kept for a while, never mixed up."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -35,6 +36,22 @@ def test_the_same_content_is_captioned_once(tiny_captioner, monkeypatch):
         found = list(pool.map(photos.caption, list(keys) * 8))
     assert len(seen) == 1
     assert len({id(caption) for caption in found}) == 1
+
+
+def test_photos_are_decoded_in_few_threads_however_many_ask(tiny_captioner, monkeypatch):
+    """The C library keeps much of what each thread once needed: 40 threads would hold a gigabyte for nothing."""
+    threads, real = set(), album.load_photo
+    monkeypatch.setattr(
+        album, "load_photo", lambda *given, **more: threads.add(threading.get_ident()) or real(*given, **more)
+    )
+    photos = Album([tiny_captioner])
+    askers = [threading.Thread(target=lambda k=k: photos.photo(photos.add(FIVE[k].read_bytes()))) for k in range(5)]
+    askers += [threading.Thread(target=lambda k=k: photos.preview(photos.add(FIVE[k].read_bytes()))) for k in range(5)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert 1 <= len(threads) <= album.LOADERS
 
 
 def test_photos_leave_in_time(tiny_captioner):
