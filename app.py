@@ -108,7 +108,7 @@ def build_app(
         remarks: show "Where it works, where it fails", which is about the bundled model.
         kept_seconds: after which photos and files are deleted.
     """
-    album, jobs = Album(captioners, kept_seconds), Jobs(kept_seconds)
+    album, jobs = Album(captioners, kept_seconds), Jobs(kept_seconds, (PhotoGone, PhotoError))
     samples = {photo.name: photo for photo in (ASSETS / "photos").glob("*.jpg")}
 
     def answering(function: Callable[[dict], dict]) -> Callable[[dict], dict]:
@@ -175,8 +175,12 @@ def build_app(
         return {"job": jobs.start(f"captions.{kind}", lambda file, progress: export(exhibits, kind, file, progress))}
 
     def file_state(question: dict) -> dict:
-        """{"job"} -> {"done": photos so far}, and at the end {"url", "name"}."""
-        state = jobs.state(question["job"])
+        """{"job"} -> {"done": photos so far}, and at the end {"url", "name"}; or {"gone": true}: make it again."""
+        name = question["job"]
+        try:
+            state = jobs.state(name)
+        except KeyError:  # it took so long that its time was over
+            return {"gone": True}
         if isinstance(state.error, PhotoGone | PhotoError):
             raise state.error
         if state.error:
@@ -250,18 +254,27 @@ def _words(words: list[str]) -> list[str]:
     return words
 
 
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 1 / 60 <= minutes <= 24 * 60:
+        raise argparse.ArgumentTypeError(f"must be between a second and a day, not {text} minutes")
+    return minutes
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="to begin with: bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
     )
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
+    parser.add_argument("--kept-minutes", type=_minutes, default=KEPT_SECONDS / 60, help="then photos are deleted")
     parser.add_argument("--check", action="store_true", help="make the page, caption one example photo, and leave")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     options = parser.parse_args()
     with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see Album
         captioners = loader.submit(Captioner.family, options.model).result()
-    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL)
+    kept_seconds = round(60 * options.kept_minutes)
+    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, kept_seconds=kept_seconds)
     if options.check:
         photo = min((ASSETS / "photos").glob("*.jpg"))
         for captioner in captioners:

@@ -33,10 +33,11 @@ class Jobs:
 
     Args:
         kept_seconds: after which a job and its file are deleted.
+        expected: errors that are told to whoever asks, and not logged.
     """
 
-    def __init__(self, kept_seconds: float):
-        self.kept_seconds = kept_seconds
+    def __init__(self, kept_seconds: float, expected: tuple[type[Exception], ...] = ()):
+        self.kept_seconds, self._expected = kept_seconds, expected
         self._folder = tempfile.TemporaryDirectory(prefix="capmodel-files-")
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="jobs")
         self._states: dict[str, JobState] = {}
@@ -62,7 +63,8 @@ class Jobs:
                 work(file, progress)
                 state.file = file
             except Exception as error:  # told to whoever asks
-                log.warning("a file could not be made", exc_info=error)
+                if not isinstance(error, self._expected):
+                    log.warning("a file could not be made", exc_info=error)
                 shutil.rmtree(file.parent)
                 state.error = error
 

@@ -34,7 +34,7 @@ def test_a_file_is_made_and_deleted_in_time():
         jobs.state(name)
 
 
-def test_a_file_that_fails_leaves_nothing():
+def test_a_file_that_fails_leaves_nothing(caplog):
     jobs, started = Jobs(kept_seconds=60), []
 
     def work(file: Path, progress):
@@ -45,3 +45,14 @@ def test_a_file_that_fails_leaves_nothing():
     state = finished(jobs, jobs.start("a.txt", work))
     assert str(state.error) == "the disk is full"
     assert not started[0].parent.exists()
+    assert "a file could not be made" in caplog.text
+
+
+def test_what_is_expected_to_happen_is_told_but_not_logged(caplog):
+    jobs = Jobs(kept_seconds=60, expected=(LookupError,))
+
+    def work(file: Path, progress):
+        raise KeyError("the photo has left")
+
+    assert isinstance(finished(jobs, jobs.start("a.txt", work)).error, KeyError)
+    assert caplog.records == []

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 import zipfile
 
 import av
@@ -88,6 +89,32 @@ def test_a_photo_that_left_the_server_is_brought_again(browser, captioner):
             expect(page.locator(".undo")).to_be_visible(timeout=10_000)
     finally:
         app.close()
+
+
+def test_a_photo_that_leaves_while_its_file_is_made_is_brought_again(browser, captioner, monkeypatch, caplog):
+    import app
+
+    starts, real = [], app.export
+
+    def late(exhibits, *rest):
+        starts.append(time.monotonic())
+        if len(starts) == 1:
+            time.sleep(4)  # there are many files to be made before: the photo's time is over
+        real(exhibits, *rest)
+
+    monkeypatch.setattr(app, "export", late)
+    page_app, launch = app.build_app([captioner], kept_seconds=3)
+    try:
+        _, address, _ = page_app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+        with open_page(browser, address, reduced_motion="reduce") as page:
+            upload(page, SURFER)
+            captions(page, 1)
+            page.locator(".tools button", has_text="Save").click()
+            assert json.loads(save(page, "json").read_text())[0]["photo"] == SURFER.name
+    finally:
+        page_app.close()
+    assert len(starts) == 2
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("photos", [PHOTOS / "beach-skyline-panorama.jpg", PHOTOS / "dog-jumping-over-rocks.jpg"])

@@ -85,6 +85,8 @@ listeners.push(what => {
   if (at >= 0 && !panel.contains(document.activeElement)) (controls()[at] ?? controls().at(-1))?.focus();   // drawn anew
 });
 
+const GONE = 'This photo is no longer on the server; please add it again.';
+
 // A question to the server. A photo that has left it in the meantime is brought again, once.
 async function ask(name, question, of = item) {
   let answer = await server[name]({ ...question, key: of.key });
@@ -92,7 +94,7 @@ async function ask(name, question, of = item) {
     await of.bring();
     answer = await server[name]({ ...question, key: of.key });
   }
-  if (answer.gone) throw new Error('This photo is no longer on the server; please add it again.');
+  if (answer.gone) throw new Error(GONE);
   if (answer.error) throw new Error(answer.error);
   return answer;
 }
