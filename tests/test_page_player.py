@@ -75,6 +75,28 @@ def test_keys_move_along_the_words(surfer):
     expect(words.nth(3)).to_have_attribute("aria-pressed", "true")
 
 
+def test_a_photo_with_a_shorter_caption(page, captioner):
+    """Chosen at the last word of a longer one, which it has not: nobody may look for it there."""
+    photos = sorted(PHOTOS.glob("*.jpg"))[:8]
+    texts = [caption.text for caption in captioner(photos)]
+    lengths = [len(text.split()) for text in texts]
+    short, long = lengths.index(min(lengths)), lengths.index(max(lengths))
+    assert lengths[short] < lengths[long]
+    upload(page, [photos[short], photos[long]])
+    captions(page, 2)
+    page.locator(".tools button", has_text="Other words").click()  # both show what belongs to the word
+    page.locator(".raw").click()
+    page.locator(".card .pick").nth(1).click()
+    page.locator(".words button").last.click()
+    page.locator(".card .pick").nth(0).click()
+    assert " ".join(page.locator(".words button").all_inner_texts()) == texts[short]
+    expect(page.locator(".words button").first).to_have_attribute("aria-pressed", "true")
+    page.locator(".card .pick").nth(1).click()
+    page.locator(".words button").last.click()
+    page.locator(".card .remove").nth(1).click()  # then the other one takes its place
+    assert " ".join(page.locator(".words button").all_inner_texts()) == texts[short]
+
+
 def test_it_plays_to_the_end_pauses_and_keeps_its_pace(browser, address):
     with open_page(browser, address) as page:  # here motion is welcome
         upload(page, PHOTOS / "silhouette-at-aquarium.jpg")

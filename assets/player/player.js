@@ -22,6 +22,7 @@ const tell = what => listeners.forEach(listener => listener(what));
 
 function open(next) {
   item = next;
+  word = 0;                // who hears of the photo must not look for a word that its caption is too short for
   shown = null;
   setPlaying(false);
   player.hidden = false;
