@@ -22,6 +22,7 @@ from .batcher import Batcher
 from .captioner import Caption, Captioner
 from .decoding import DecodeOptions
 from .export import Exhibit
+from .memory import trim
 from .photos import load_photo
 from .probe import Probe, probe_word
 from .render import as_address, fit
@@ -232,3 +233,4 @@ class Album:
         oldest = time.monotonic() - self.kept_seconds
         with self._lock:
             self._forget([key for key, entry in self._entries.items() if entry.since < oldest])
+        trim()
