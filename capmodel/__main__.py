@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from .captioner import Caption, Captioner
 from .decoding import DecodeOptions
+from .fast import PRECISIONS
 from .photos import PhotoError, list_photos, load_photo
 
 
@@ -28,12 +29,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--mp4", type=Path, metavar="OUT.mp4", help="the same as a video")
     parser.add_argument("--html", type=Path, metavar="OUT.html", help="all photos in one page that plays offline")
     parser.add_argument("--model", default="softmax", metavar="NAME_OR_FOLDER_OR_HUB_ID", help="default: softmax")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=PRECISIONS[0],
+        help="of the backbone: fp32 writes the same captions on every machine; auto (default) is bf16, which is "
+        "quicker, where the processor has it",
+    )
     options = parser.parse_args(arguments)
 
     try:
         decode = DecodeOptions(beam=options.beam)
-        captioner = Captioner.from_pretrained(options.model)
-    except (ValueError, FileNotFoundError) as error:
+        captioner = Captioner.from_pretrained(options.model, precision=options.precision)
+    except (ValueError, FileNotFoundError, RuntimeError) as error:
         parser.error(str(error))
     paths = list(_expand(options.photos))
     if not paths:

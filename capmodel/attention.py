@@ -4,7 +4,6 @@ Bahdanau et al. (2015), "Neural Machine Translation by Jointly Learning to Align
 over photos, Xu et al. (2015), "Show, Attend and Tell".
 """
 
-import torch
 from torch import Tensor, nn
 
 
@@ -34,6 +33,7 @@ class AdditiveAttention(nn.Module):
     def forward(self, grid: Tensor, keys: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Grid (B, L, D), keys (B, L, A), hidden (B, K, H) -> context (B, K, D), weights (B, K, L)."""
         query = self.linear_d(hidden)  # (B, K, A)
-        scores = self.linear_out(torch.tanh(keys[:, None] + query[:, :, None])).squeeze(-1)  # (B, K, L)
+        # In place, since it is by far the largest tensor.
+        scores = self.linear_out((keys[:, None] + query[:, :, None]).tanh_()).squeeze(-1)  # (B, K, L)
         weights = self.normalizer(scores)
         return weights @ grid, weights

@@ -15,6 +15,7 @@ from . import hub
 from .alternatives import Alternatives, word_alternatives
 from .backbone import GridEncoder
 from .decoding import DecodeOptions, Hypothesis, beam_search
+from .fast import FastEncoder
 from .model import CONFIG, TOKENIZER, CaptionModel, base_folder
 from .normalizers import NORMALIZERS
 from .photos import PhotoError, PhotoSource, load_photo, squash
@@ -75,9 +76,10 @@ class Captioner:
     Args:
         card: the model's description, Markdown. It is saved beside the model, so who trains the model on
             makes a new captioner, without it.
+        precision: of the backbone; see `FastEncoder`. The decoder always computes in fp32.
     """
 
-    def __init__(self, model: CaptionModel, tokenizer: Tokenizer, card: str | None = None):
+    def __init__(self, model: CaptionModel, tokenizer: Tokenizer, card: str | None = None, *, precision: str = "auto"):
         if len(tokenizer) != model.config.vocabulary:
             raise ValueError(
                 f"The tokenizer has {len(tokenizer)} tokens, the model {model.config.vocabulary}: "
@@ -86,21 +88,24 @@ class Captioner:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.card = card
+        self._encoder = FastEncoder(model.encoder, precision)
 
     @classmethod
-    def from_pretrained(cls, source: str | Path = "softmax") -> "Captioner":
+    def from_pretrained(cls, source: str | Path = "softmax", *, precision: str = "auto") -> "Captioner":
         """Loads a model.
 
         Args:
             source: the name of a bundled model, or a model's folder, or ``"owner/name"`` on the
                 Hugging Face Hub, looked for in this order.
+            precision: "fp32" writes the same captions everywhere; "bf16" is quicker; "auto" is bf16 where
+                the processor has it.
 
         Raises:
             FileNotFoundError: none of the three is there, or the Hub cannot give it; the message lists
                 the bundled names, and says what to do.
             ValueError, RuntimeError: what is there does not fit together; see `CaptionModel.load`.
         """
-        return cls._load(_find(source))
+        return cls._load(_find(source), precision=precision)
 
     @classmethod
     def family(cls, source: str | Path = "softmax") -> "list[Captioner]":
@@ -119,12 +124,13 @@ class Captioner:
         return [first, *sorted(others, key=lambda other: kinds.index(other.attention))]
 
     @classmethod
-    def _load(cls, folder: Path, encoder: GridEncoder | None = None) -> "Captioner":
+    def _load(cls, folder: Path, encoder: GridEncoder | None = None, precision: str = "auto") -> "Captioner":
         card = folder / hub.CARD
         return cls(
             CaptionModel.load(folder, encoder),
             Tokenizer(base_folder(folder) / TOKENIZER),
             card.read_text(encoding="utf-8") if card.is_file() else None,
+            precision=precision,
         )
 
     @property
@@ -217,8 +223,7 @@ class Captioner:
         """Squares from `prepare` -> grid (B, L, D), which serves any number of `describe`."""
         if not squares:
             return torch.empty(0, self.model.encoder.grid_size**2, self.model.encoder.channels)
-        pixels = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)  # in memory channels_last, as the weights
-        return self.model.encoder(pixels.to(self.model.encoder.mean.device))
+        return self._encoder(torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2))
 
     @torch.inference_mode()
     def describe(

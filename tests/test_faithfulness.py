@@ -26,7 +26,7 @@ from train.hiding import DRAWS, Reading, Settings, compare, deletion_and_inserti
 from train.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
 
 COUNTS = [0, 1, 2, 3, 4]
-EXACT = Settings(cells=1, precision="no")
+EXACT = Settings(cells=1, precision="fp32")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def lively(tiny_captioner):
 
 @pytest.fixture
 def readings(lively):
-    return read_photos(lively, sorted(PHOTOS.glob("*.jpg"))[:3], "no")
+    return read_photos(lively, sorted(PHOTOS.glob("*.jpg"))[:3])
 
 
 class Planted(nn.Module):
@@ -55,7 +55,7 @@ class Planted(nn.Module):
         self.counts[1, 10:14] = torch.tensor([2.0, 3.0, 1.0, 4.0])
 
     def prepare(self, grid):
-        return Memory(grid, grid)
+        return Memory(grid, grid, grid)
 
     def start(self, memory, captions):
         return 0
@@ -66,7 +66,7 @@ class Planted(nn.Module):
         return logits, state + 1, None
 
     def forward(self, grid, tokens):
-        steps = [self.step(None, place, Memory(grid, grid))[0] for place in range(tokens.shape[-1])]
+        steps = [self.step(None, place, Memory(grid, grid, grid))[0] for place in range(tokens.shape[-1])]
         return torch.stack(steps, 2), None
 
 
@@ -89,7 +89,7 @@ def planted_report(maps):
             square[top : top + 8, left : left + 8] = square[top : top + 8, left : left + 8] // 4 + 190 * int(bright)
     readings = [Reading(square, encode([square])[0], [4, 5], words, maps) for square in pixels]
     counts = [0, 1, 2, 4, 8, 16]
-    settings = Settings(cells=4, precision="no")
+    settings = Settings(cells=4, precision="fp32")
     return summarize(measure(captioner, readings, counts, settings), counts, cells=4, seed=0)
 
 

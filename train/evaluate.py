@@ -17,6 +17,7 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from capmodel import Caption, Captioner, DecodeOptions
+from capmodel.fast import PRECISIONS
 from train.data import SPLITS, load_split
 from train.loop import make_accelerator
 from train.objectives import entropy
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", default="softmax", help="bundled name, folder or Hub id")
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--length-penalty", type=float, default=DecodeOptions.length_penalty)
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone")
     parser.add_argument("--limit", type=int, help="only the first photos of the split")
     parser.add_argument("--captions", type=Path, help="also write the captions to this file, a JSON line a photo")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
@@ -46,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     accelerator = make_accelerator()
     examples = load_split(options.data, options.split)[: options.limit]
-    captioner = Captioner.from_pretrained(options.model)
+    captioner = Captioner.from_pretrained(options.model, precision=options.precision)
     captioner.model.to(accelerator.device)
     decode = DecodeOptions(beam=options.beam, length_penalty=options.length_penalty, alternatives=0)
 
@@ -78,6 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
         "photos": len(examples),
         "beam": options.beam,
         "length_penalty": options.length_penalty,
+        "precision": options.precision,
         "versions": {**metric_versions(), "torch": version("torch"), "timm": version("timm")},
     }
     if options.json:

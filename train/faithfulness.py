@@ -50,7 +50,7 @@ from capmodel import Captioner, DecodeOptions
 from capmodel.decoding import beam_search
 from train.data import load_split
 from train.faithfulness_report import draw_report, summarize
-from train.hiding import DRAWS, Reading, Settings, encode, measure_photo
+from train.hiding import DRAWS, Reading, Settings, measure_photo
 from train.saliency import PATH_STEPS
 
 # As in assets/player/game.js: words that stand for nothing one could see.
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--captions", type=int, default=Settings.captions, help="photos of the dev split")
     parser.add_argument("--cells", type=int, default=Settings.cells, help="k, cells hidden in photo and grid")
     parser.add_argument("--seed", type=int, default=Settings.seed)
-    parser.add_argument("--precision", choices=["no", "bf16"], default=Settings.precision, help="of the encoder")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default=Settings.precision, help="of the encoder")
     options = parser.parse_args(arguments)
 
     settings = Settings(options.captions, options.cells, options.seed, options.precision)
@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     for given in options.model or ["softmax"]:
         label, _, source = given.rpartition("=")
         label = label or Path(source).name
-        captioner = Captioner.from_pretrained(source)
+        captioner = Captioner.from_pretrained(source, precision=settings.precision)
         identity = fingerprint(captioner)
         if models.get(label, {}).get("fingerprint") == identity:
             print(f"{label}: measured before")
@@ -121,7 +121,7 @@ def measure_model(captioner: Captioner, photos: Sequence[Path], settings: Settin
     captioner.model.requires_grad_(False)  # gradients are asked for the grid only
     captioner.model.to(torch.accelerator.current_accelerator() or "cpu")
     counts = hidden_counts(captioner.model.encoder.grid_size**2, settings.cells)
-    table = measure(captioner, read_photos(captioner, photos, settings.precision), counts, settings)
+    table = measure(captioner, read_photos(captioner, photos), counts, settings)
     return {
         "attention": captioner.model.config.normalizer,
         **summarize(table, counts, settings.cells, settings.seed),
@@ -137,12 +137,12 @@ def hidden_counts(cells: int, wanted: int) -> list[int]:
 
 
 @torch.inference_mode()
-def read_photos(captioner: Captioner, photos: Sequence[Path], precision: str) -> list[Reading]:
+def read_photos(captioner: Captioner, photos: Sequence[Path]) -> list[Reading]:
     """Captions photos as the page does, and keeps what is needed to ask again."""
     readings = []
     for first in tqdm(range(0, len(photos), BATCH), desc="captions", unit="batch"):
         squares = [captioner.prepare(photo) for photo in photos[first : first + BATCH]]
-        grids = encode(captioner, squares, precision)
+        grids = captioner.encode(squares)
         found = beam_search(captioner.model.decoder, captioner.model.decoder.prepare(grids), DecodeOptions())
         for square, grid, [caption] in zip(squares, grids, found, strict=True):
             spans = captioner.tokenizer.word_spans(caption.tokens)

@@ -56,7 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     photos = sorted(PHOTOS.glob("*.jpg"))
-    captions = {photo.name: caption.text for photo, caption in zip(photos, Captioner.from_pretrained()(photos))}
+    captions = {
+        photo.name: caption.text for photo, caption in zip(photos, Captioner.from_pretrained(precision="fp32")(photos))
+    }
     entries, stale = make_gallery(
         captions, descriptions((PHOTOS / "CREDITS.md").read_text(encoding="utf-8")), json.loads(REMARKS.read_text())
     )

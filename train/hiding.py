@@ -29,7 +29,7 @@ class Settings:
         captions: photos, the first of the split.
         cells: k, how many are hidden where photo and grid are compared.
         seed: of the random rankings and of the bootstrap.
-        precision: of the encoder, "bf16" or "no" (float32); the decoder's is float32.
+        precision: of the encoder, "bf16" or "fp32"; the decoder's is fp32.
     """
 
     captions: int = 300
@@ -97,7 +97,7 @@ def measure_photo(
 
     chosen = orders[:, : settings.cells]
     holes = [hide_cells(reading.square, cells, captioner.model.encoder.grid_size) for cells in chosen]
-    seen = decoder.prepare(encode(captioner, holes, settings.precision))
+    seen = decoder.prepare(captioner.encode(holes))
     pixels = compare(word_logprobs(decoder, seen, tokens, spans).cpu().numpy(), words)
 
     hot = (chosen[:, :, None] == np.arange(len(grid))).any(1).astype(float)  # (R, L)
@@ -126,17 +126,10 @@ def compare(values: np.ndarray, words: int) -> np.ndarray:
     return np.stack([own, others, random.mean(1)], 1)
 
 
-def encode(captioner: Captioner, squares: Sequence[np.ndarray], precision: str) -> Tensor:
-    """The grids of photos, float32 (B, L, D), however the encoder computes."""
-    device = captioner.model.encoder.mean.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-        return captioner.encode(squares).float()
-
-
 def hide(memory: Memory, hidden: Tensor) -> Memory:
     """A photo's memory (1, L, ...) with the grid's mean in the cells of each row `hidden` (N, L): (N, L, ...).
 
-    A key is a linear layer of a cell's vector, so the key of the mean is the mean of the keys.
+    Keys and gates are linear in a cell's vector, so those of the mean are their means.
     """
     return Memory(*(torch.where(hidden[..., None], part.mean(1, keepdim=True), part) for part in memory))
 

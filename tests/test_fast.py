@@ -1,0 +1,102 @@
+"""The quick backbone is the same network."""
+
+import pytest
+import torch
+from conftest import PHOTOS
+
+from capmodel import Captioner
+from capmodel import fast as fast_module
+from capmodel.backbone import GridEncoder
+from capmodel.fast import FastEncoder
+
+
+def make_encoder(name: str) -> GridEncoder:
+    """With BatchNorms as training leaves them: at first they change nothing, so leaving one out would not show."""
+    torch.manual_seed(0)
+    encoder = GridEncoder(name, image_size=64).eval()
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+            torch.nn.init.normal_(module.bias, std=0.1)
+    return encoder
+
+
+@pytest.fixture
+def pixels():
+    torch.manual_seed(1)
+    return torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
+
+
+def distance(found: torch.Tensor, expected: torch.Tensor) -> float:
+    return ((found - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet26d", "densenet121"])
+def test_fp32_gives_the_same_grid(name, pixels):
+    encoder = make_encoder(name)
+    with torch.inference_mode():
+        assert distance(FastEncoder(encoder, "fp32")(pixels), encoder(pixels)) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["resnet26d", "densenet121"])
+def test_bf16_gives_nearly_the_same_grid(name, pixels):
+    encoder = make_encoder(name)
+    with torch.inference_mode():
+        grid, expected = FastEncoder(encoder, "bf16")(pixels), encoder(pixels)
+    assert grid.dtype == torch.float32
+    assert 1e-4 < distance(grid, expected) < 0.03
+
+
+def test_bf16_gives_a_photo_the_same_grid_whoever_comes_with_it(captioner):
+    quick = FastEncoder(captioner.model.encoder, "bf16")
+    pixels = torch.randint(0, 256, (9, 3, 256, 256), dtype=torch.uint8)
+    torch.testing.assert_close(quick(pixels)[4:5], quick(pixels[4:5]), rtol=0, atol=0)
+
+
+def test_auto_asks_the_processor(monkeypatch, pixels):
+    encoder = make_encoder("resnet18")
+    for has_it, precision in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(fast_module, "has_bfloat16", lambda has_it=has_it: has_it)
+        torch.testing.assert_close(
+            FastEncoder(encoder)(pixels), FastEncoder(encoder, precision)(pixels), rtol=0, atol=0
+        )
+
+
+def test_the_encoder_stays_as_it_is(pixels):
+    encoder = make_encoder("resnet18")
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    FastEncoder(encoder, "bf16")(pixels)
+    for name, value in encoder.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+    assert encoder(pixels).requires_grad
+
+
+def test_new_weights_are_noticed(pixels):
+    encoder, other = make_encoder("resnet18"), make_encoder("resnet18")
+    torch.nn.init.normal_(other.network.conv1.weight)
+    quick = FastEncoder(encoder, "fp32")
+    old = quick(pixels)
+    encoder.load_state_dict(other.state_dict())
+    with torch.inference_mode():
+        assert distance(quick(pixels), encoder(pixels)) < 1e-5
+    assert distance(quick(pixels), old) > 0.1
+
+
+def test_an_unknown_precision_is_named(tiny_captioner):
+    with pytest.raises(ValueError, match="no precision 'fp8'"):
+        Captioner(tiny_captioner.model, tiny_captioner.tokenizer, precision="fp8")
+
+
+def test_in_fp32_all_captions_of_the_bundled_models_are_the_plain_networks(captioners):
+    squares = [captioners[0].prepare(photo) for photo in sorted(PHOTOS.glob("*.jpg"))]
+    encoder = captioners[0].model.encoder
+    pixels = torch.stack([torch.from_numpy(square) for square in squares]).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        plain, quick = encoder(pixels), FastEncoder(encoder, "fp32")(pixels)
+    for captioner in captioners:
+        assert texts(captioner, quick) == texts(captioner, plain)
+
+
+def texts(captioner: Captioner, grid: torch.Tensor) -> list[str]:
+    return [found[0].text for found in captioner.describe(grid)]
