@@ -1,0 +1,174 @@
+"""Captions a million photos on the cores or GPUs of one machine or many, with Ray Data; goes on where it was cut off.
+
+    pip install "ray[data]"
+    python -m capmodel.bulk photos/ --out captions
+    python -m capmodel.bulk shards/ table.parquet --out captions --model sparsemax --beam 3 --workers 8
+    python -m capmodel.bulk /shared/photos --out /shared/captions --address auto --gpus   # a Ray cluster that runs
+
+A source is a photo, a Parquet file, a webdataset shard (.tar), or a folder with any of them. The results are Parquet
+files, a row a photo: key, caption, words, probabilities, maps (for each word 64 numbers: 8 x 8, row by row from the
+top), and error, why there is no caption. After a crash the same command goes on; photos that came meanwhile are added.
+
+The pipeline: parts of the plan -> tasks that load their photos -> actors, each with a captioner, that write them.
+`bulk_parts` says why no photo is lost or doubled.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .bulk_loading import load_part
+from .bulk_parts import CaptionPart, is_done, update_plan
+from .bulk_sources import Place, SourceError, list_source
+from .captioner import BATCH_SIZE, Captioner
+from .decoding import DecodeOptions
+
+PART_SIZE = 256  # photos; as squares, 50 MB
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit status 0. Photos with an error are in the results, and no failure."""
+    parser = argparse.ArgumentParser(
+        prog="python -m capmodel.bulk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the results; all workers see it")
+    parser.add_argument("--model", default="softmax", metavar="NAME_OR_FOLDER_OR_HUB_ID", help="default: softmax")
+    parser.add_argument("--beam", type=int, default=5, help="captions kept during the search; 1 is greedy (default 5)")
+    parser.add_argument("--workers", type=int, metavar="N", help="captioners (default: one a core, or one a GPU)")
+    parser.add_argument(
+        "--batch-size", type=int, default=BATCH_SIZE, help="photos a forward pass (default %(default)s)"
+    )
+    parser.add_argument(
+        "--part-size", type=int, default=PART_SIZE, help="photos a file; what one crash can cost (default %(default)s)"
+    )
+    parser.add_argument("--image-column", metavar="NAME", help="of Parquet files (default: image, else bytes)")
+    parser.add_argument(
+        "--key-column", metavar="NAME", help="of Parquet files (default: key, else file and row number)"
+    )
+    parser.add_argument("--gpus", action="store_true", help="a GPU for each captioner")
+    parser.add_argument("--address", help="of a Ray cluster to join, or auto (default: this machine alone)")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report home; it reads this when imported
+    try:
+        import ray.data
+    except ImportError as error:
+        parser.error(f'captioning in bulk needs Ray Data, which is not there ({error}): pip install "ray[data]"')
+    for name in ("workers", "batch_size", "part_size"):
+        if (value := getattr(options, name)) is not None and value < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+
+    try:
+        DecodeOptions(beam=options.beam)
+        captioner = Captioner.from_pretrained(options.model)
+        size, interpolation = captioner.model.config.image_size, captioner.model.encoder.interpolation
+        del captioner  # it only had to be there; each worker loads its own
+        parts = _parts(options)
+    except (ValueError, RuntimeError, OSError) as error:
+        parser.error(str(error))
+    undone = [part for part in parts if not is_done(options.out, part["part"], len(part["keys"]))]
+    photos, left = (sum(len(part["keys"]) for part in some) for some in (parts, undone))
+    print(f"{photos:,} photos, {photos - left:,} of them captioned before.", file=sys.stderr)
+    # Of parts with no photo in these sources, as after another SOURCE was given. They wait until it is given again.
+    waiting = [part for part in undone if not any(part["places"])]
+    undone = [part for part in undone if any(part["places"])]
+    if waiting:
+        missing = sum(len(part["keys"]) for part in waiting)
+        print(f"{missing:,} of them are not in these sources and stay without a caption.", file=sys.stderr)
+
+    address = options.address or os.environ.get("RAY_ADDRESS") or "local"
+    errors = 0
+    bar = tqdm(total=photos, initial=photos - left, unit="photo", mininterval=0.5 if sys.stderr.isatty() else 30)
+    if undone:
+        _start(address)
+        try:
+            for row in _pipeline(undone, options, size, interpolation):
+                bar.update(row["photos"])
+                errors += row["errors"]
+        finally:
+            ray.shutdown()
+    bar.close()
+    print(f"The captions are in {options.out}. Photos of this run with an error instead: {errors:,}.", file=sys.stderr)
+    return 0
+
+
+def _parts(options: argparse.Namespace) -> list[dict]:
+    """All parts as `load_part` takes them.
+
+    Raises:
+        SourceError: there are no photos, two have the same key, or the folder belongs to other settings.
+    """
+    places: dict[str, Place] = {}
+    sources = []
+    for source in options.sources:
+        before = len(places)
+        for key, place in list_source(source, options.out, options.image_column, options.key_column):
+            if key in places:
+                files = " and ".join(os.fsdecode(other.file) for other in (places[key], place))
+                raise SourceError(f"Two photos have the key {key!r}, in {files}; caption them into two folders.")
+            places[key] = place
+        sources.append(list(places)[before:])
+    if not places:
+        raise SourceError("there are no photos in " + ", ".join(map(str, options.sources)))
+    plan = update_plan(options.out, {"model": options.model, "beam": options.beam}, sources, options.part_size)
+    found = ([places.get(key) for key in keys] for keys in plan)
+    return [
+        {"part": part, "keys": keys, "places": [place and place._asdict() for place in of_part]}
+        for part, (keys, of_part) in enumerate(zip(plan, found, strict=True))
+    ]
+
+
+def _start(address: str) -> None:
+    """Starts Ray on this machine, or joins a cluster."""
+    import ray
+
+    here = {"include_dashboard": False} if address == "local" else {}
+    ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **here)
+    ray.data.DataContext.get_current().enable_progress_bars = False  # they count parts; ours counts photos
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _pipeline(parts: list[dict], options: argparse.Namespace, size: int, interpolation: str) -> Iterator[dict]:
+    """Captions parts; gives one row a part, as `CaptionPart` returns it, in the order in which they are finished."""
+    import ray
+    from ray.data import ActorPoolStrategy, TaskPoolStrategy
+
+    cluster = ray.cluster_resources()
+    cores, gpus = cluster.get("CPU", 1), int(cluster.get("GPU", 0))
+    if options.gpus and not gpus:
+        raise SystemExit("This Ray cluster has no GPU: leave --gpus out.")
+    workers = min(options.workers or int(gpus if options.gpus else cores), len(parts))
+    share = cores / workers
+    share = int(share) if share >= 1 else share  # Ray takes fractions only below 1
+    # What captions holds its resource for the whole run. What loads must never wait for the same one, so it takes the
+    # other: cores beside GPUs; and where captioners hold all cores, none, and is counted instead.
+    if options.gpus:
+        loading, captioning = {"num_cpus": 1}, {"num_cpus": 0, "num_gpus": 1}
+    else:
+        loading, captioning = {"num_cpus": 0, "compute": TaskPoolStrategy(size=workers)}, {"num_cpus": share}
+    out = options.out.absolute()
+    load = {"out": out, "image_size": size, "interpolation": interpolation}
+    captioner = {
+        "model": options.model,
+        "out": out,
+        "beam": options.beam,
+        "batch_size": options.batch_size,
+        "threads": 1 if options.gpus else max(1, int(share)),
+        "device": "cuda" if options.gpus else "cpu",
+    }
+    # A block a part: it is what is done again when a worker dies. Ray Data starts tasks and actors again without limit.
+    return (
+        ray.data.from_items(parts, override_num_blocks=len(parts))
+        .map(load_part, fn_kwargs=load, **loading)
+        .map(CaptionPart, fn_constructor_kwargs=captioner, compute=ActorPoolStrategy(size=workers), **captioning)
+        .iter_rows()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""The parts in which `capmodel.bulk` works, so that no photo is lost or captioned into two files.
+
+Ray runs a task again when its worker dies, maybe after the task had written its result, and a worker may outlive a
+killed run for some seconds. So nothing here depends on how often something is done:
+
+1. The plan, one file, gives each key to one part. It is written before any work, is replaced as a whole, and only grows
+   at its end: part 17 has the same keys in every run.
+2. Part 17 has one file, ``part-000017.parquet``, with just these keys. It is written under another name, forced to
+   the disk and then renamed, which is atomic. Written twice, it replaces itself.
+
+From 1 and 2: at any moment a key is in one file at most, and when each part has its file, in exactly one. A run does the
+parts that have no file. One run at a time may use a folder: two that find new photos would both write the plan.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import torch
+
+from .bulk_sources import SourceError
+from .captioner import Caption, Captioner
+from .decoding import DecodeOptions
+
+PLAN = "_plan.parquet"  # readers of a folder of Parquet files leave names out that begin with _ or a point
+SETTINGS = b"capmodel.bulk"  # what the results depend on, in the plan's metadata
+
+
+def update_plan(out: Path, settings: dict, sources: Iterable[Iterable[str]], size: int) -> list[list[str]]:
+    """Reads the plan and adds the keys that are not in it, as parts at its end.
+
+    Args:
+        out: the folder of the results.
+        settings: what the captions depend on; all runs of a folder must have the same.
+        sources: the keys of each source. No part is of two sources, so each source can be finished by itself.
+        size: photos a part, at most.
+
+    Returns:
+        The keys of each part.
+
+    Raises:
+        SourceError: the folder was begun with other settings.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    path, parts = out / PLAN, []
+    if path.exists():
+        table = parquet.read_table(path)
+        before = json.loads(table.schema.metadata[SETTINGS])
+        if before != settings:
+            raise SourceError(f"{out} was begun with {_spell(before)}, not {_spell(settings)}; give another --out.")
+        parts = table["keys"].to_pylist()
+    planned, new = set(chain.from_iterable(parts)), []
+    for keys in sources:
+        fresh = [key for key in keys if key not in planned]
+        new += [fresh[start : start + size] for start in range(0, len(fresh), size)]
+    if new:
+        schema = pyarrow.schema({"keys": pyarrow.list_(pyarrow.string())}, {SETTINGS: json.dumps(settings)})
+        out.mkdir(parents=True, exist_ok=True)
+        _write(pyarrow.table({"keys": parts + new}, schema), path)
+    return parts + new
+
+
+def is_done(out: Path, part: int, photos: int) -> bool:
+    """Whether a part has its file. One that was damaged later, such as by a copy cut short, does not count."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return parquet.read_metadata(_file(out, part)).num_rows == photos
+    except (FileNotFoundError, pyarrow.ArrowInvalid):
+        return False
+
+
+class CaptionPart:
+    """An actor: loads the captioner once, then captions and writes one part after the other.
+
+    Args:
+        model: as of `Captioner.from_pretrained`.
+        out: the folder of the results.
+        beam: captions kept during the search.
+        batch_size: photos a forward pass.
+        threads: processor cores for it.
+        device: "cpu" or "cuda".
+    """
+
+    def __init__(self, model: str, out: Path, beam: int, batch_size: int, threads: int, device: str):
+        torch.set_num_threads(threads)
+        self.captioner = Captioner.from_pretrained(model)
+        self.captioner.model.to(device)
+        self.out, self.options, self.batch_size = out, DecodeOptions(beam=beam, alternatives=0), batch_size
+
+    def __call__(self, row: dict) -> dict:
+        """Takes what `load_part` gives, and returns how many photos and errors it wrote."""
+        part, keys, errors = row["part"], row["keys"], row["errors"]
+        if not is_done(self.out, part, len(keys)):  # else it was, and then its worker died
+            good = (square for square, error in zip(row["squares"], errors, strict=True) if error is None)
+            found = self.captioner.stream(good, self.options, self.batch_size)
+            results = [next(found) if error is None else error for error in errors]
+            _write(_table(keys, results, self.captioner.model.encoder.grid_size**2), _file(self.out, part))
+        return {"photos": len(keys), "errors": sum(error is not None for error in errors)}
+
+
+def _table(keys: Sequence[str], results: Sequence[Caption | str], cells: int):
+    import pyarrow
+
+    columns = ("caption", "words", "probabilities", "maps", "error")
+    rows = [
+        (None, None, None, None, result)
+        if isinstance(result, str)
+        else (
+            result.text,
+            [word.text for word in result.words],
+            [word.probability for word in result.words],
+            [word.weights.astype(np.float16).ravel() for word in result.words],
+            None,
+        )
+        for result in results
+    ]
+    types = {
+        "key": pyarrow.string(),
+        "caption": pyarrow.string(),
+        "words": pyarrow.list_(pyarrow.string()),
+        "probabilities": pyarrow.list_(pyarrow.float32()),
+        "maps": pyarrow.list_(pyarrow.list_(pyarrow.float16(), cells)),
+        "error": pyarrow.string(),
+    }
+    return pyarrow.table({"key": keys, **dict(zip(columns, zip(*rows), strict=True))}, pyarrow.schema(types))
+
+
+def _write(table, path: Path) -> None:
+    """Writes a Parquet file that is there either whole or not at all, even if the machine fails."""
+    from pyarrow import parquet
+
+    other = path.with_name(f".{path.name}.{uuid4().hex}")
+    with other.open("wb") as file:
+        parquet.write_table(table, file, compression="zstd", use_dictionary=False)  # no value comes often
+        file.flush()
+        os.fsync(file.fileno())
+    other.replace(path)
+
+
+def _file(out: Path, part: int) -> Path:
+    return out / f"part-{part:06}.parquet"
+
+
+def _spell(settings: dict) -> str:
+    return " ".join(f"--{name} {value}" for name, value in settings.items())

@@ -1,0 +1,184 @@
+"""Where the photos of `capmodel.bulk` lie: files of their own, rows of Parquet files, members of webdataset shards.
+
+Listing gives each photo a key that stays the same from run to run, and its place. Only names, the columns of keys and
+the headers of shards are read for it. Reading takes places, in any process that sees the same file system.
+"""
+
+import logging
+import os
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from .photos import PhotoError, PhotoSource, list_photos
+
+IMAGE_COLUMNS = ("image", "bytes")  # the first that is there
+KEY_COLUMN = "key"
+MEMBERS = frozenset({"jpg", "jpeg", "png", "webp"})  # of a webdataset sample, its photo
+ROWS_AT_ONCE = 32  # rows of a Parquet file that are held in memory
+
+log = logging.getLogger(__name__)
+
+
+class SourceError(ValueError):
+    """The sources cannot be used as they are; the message is one sentence that says why."""
+
+
+class Place(NamedTuple):
+    """Where the encoded photo lies.
+
+    Attributes:
+        file: absolute path, as bytes, since not every name of a file is valid text.
+        column: in a Parquet file, the column of the photo; else empty.
+        position: the row in a Parquet file, or the first byte in a shard; in a file of its own 0.
+        size: bytes in a shard; else 0.
+    """
+
+    file: bytes
+    column: str = ""
+    position: int = 0
+    size: int = 0
+
+
+def list_source(
+    source: Path, out: Path, image_column: str | None = None, key_column: str | None = None
+) -> Iterator[tuple[str, Place]]:
+    """Every photo of a source with its key, sorted by file, then in the file's own order.
+
+    The key is, of a file of its own, its path below the folder; of a row, the value of the key column, else
+    ``FILE:ROW``; of a member of a shard, ``SHARD/KEY``.
+
+    Args:
+        source: a photo, a ``.parquet`` file, a ``.tar`` shard, or a folder with any of them, at any depth.
+        out: a folder that is left out, since results are no source.
+        image_column: of Parquet files: binary, or a struct with a binary ``bytes``, as Hugging Face data sets
+            have it. None: the first of `IMAGE_COLUMNS`.
+        key_column: of Parquet files. None: `KEY_COLUMN` if it is there.
+
+    Raises:
+        SourceError: a file is not there or damaged, or a Parquet file that was named lacks the column.
+    """
+    source, out = source.resolve(), out.resolve()
+    if not source.is_dir():
+        yield from _list_file(source, source.name, image_column, key_column)
+        return
+    shards = (path for path in source.rglob("*") if path.suffix.lower() in (".parquet", ".tar") and path.is_file())
+    for path in sorted({*list_photos(source), *shards}):
+        if out in path.parents:
+            continue
+        try:
+            yield from _list_file(path, path.relative_to(source).as_posix(), image_column, key_column)
+        except _NoColumnError as error:  # such as the tables of addresses that lie beside downloaded shards
+            log.warning("Left out: %s", error)
+
+
+def read_places(places: Sequence[Place]) -> Iterator[PhotoSource | PhotoError]:
+    """What `load_photo` takes, or why there is nothing, for each place and in the same order.
+
+    Raises:
+        OSError: a shard or a Parquet file cannot be read any more.
+    """
+    for (name, column), found in groupby(places, key=lambda place: (place.file, place.column)):
+        path, group = Path(os.fsdecode(name)), list(found)
+        if column:
+            yield from _read_rows(path, column, [place.position for place in group])
+        elif path.suffix.lower() == ".tar":
+            with path.open("rb") as shard:
+                for place in group:
+                    shard.seek(place.position)
+                    yield shard.read(place.size)
+        else:
+            yield from (path for _ in group)
+
+
+class _NoColumnError(SourceError):
+    pass
+
+
+def _list_file(path: Path, name: str, image_column: str | None, key_column: str | None) -> Iterable[tuple[str, Place]]:
+    name = name.encode("utf-8", "backslashreplace").decode()  # a key is text, whatever the file is called
+    if not path.is_file():
+        raise SourceError(f"{path} does not exist.")
+    if path.suffix.lower() == ".parquet":
+        return _list_rows(path, name, image_column, key_column)
+    if path.suffix.lower() == ".tar":
+        return _list_members(path, name)
+    return [(name, Place(os.fsencode(path)))]
+
+
+def _list_rows(path: Path, name: str, image_column: str | None, key_column: str | None) -> Iterator[tuple[str, Place]]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            columns = [
+                column for column in ([image_column] if image_column else IMAGE_COLUMNS) if _photos(file, column)
+            ]
+            if not columns:
+                wanted = " or ".join([image_column] if image_column else IMAGE_COLUMNS)
+                raise _NoColumnError(f"{path} has no column {wanted} with the bytes of photos; see --image-column.")
+            if key_column and key_column not in file.schema_arrow.names:
+                raise _NoColumnError(f"{path} has no column {key_column}.")
+            key = key_column or KEY_COLUMN
+            keys = iter(())
+            if key in file.schema_arrow.names:
+                keys = (value for batch in file.iter_batches(columns=[key]) for value in batch.column(0).to_pylist())
+            for row in range(file.metadata.num_rows):
+                value = next(keys, None)
+                place = Place(os.fsencode(path), columns[0], row)
+                yield (f"{name}:{row}" if value is None else str(value)), place
+    except pyarrow.ArrowException as error:
+        raise SourceError(f"{path} cannot be read as Parquet: {error}") from error
+
+
+def _photos(file, column: str) -> bool:
+    """Whether a Parquet file has the column, and it holds bytes."""
+    from pyarrow import types
+
+    if column not in file.schema_arrow.names:
+        return False
+    kind = file.schema_arrow.field(column).type
+    if types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        kind = kind.field("bytes").type
+    return types.is_binary(kind) or types.is_large_binary(kind)
+
+
+def _list_members(path: Path, name: str) -> Iterator[tuple[str, Place]]:
+    before = None
+    try:
+        with tarfile.open(path, "r:") as shard:  # not compressed: photos are, and members can be read one by one
+            while member := shard.next():
+                shard.members = []  # it would keep them all
+                folder, _, base = member.name.rpartition("/")
+                key, _, kind = base.partition(".")
+                key = f"{folder}/{key}" if folder else key
+                # Members of a sample lie side by side; of two photos in it, the first is taken.
+                if member.isfile() and kind.lower() in MEMBERS and key != before:
+                    before = key
+                    text = f"{name}/{key}".encode("utf-8", "backslashreplace").decode()
+                    yield text, Place(os.fsencode(path), "", member.offset_data, member.size)
+    except tarfile.TarError as error:
+        raise SourceError(f"{path} cannot be read as a tar shard: {error}") from error
+
+
+def _read_rows(path: Path, column: str, rows: list[int]) -> Iterator[bytes | PhotoError]:
+    from pyarrow import parquet
+
+    wanted, found, first = set(rows), {}, 0
+    with parquet.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            after = first + file.metadata.row_group(group).num_rows
+            if wanted.isdisjoint(range(first, after)):
+                first = after
+                continue
+            for batch in file.iter_batches(ROWS_AT_ONCE, [group], [column]):
+                for row in wanted.intersection(range(first, first + len(batch))):
+                    found[row] = batch.column(0)[row - first].as_py()
+                first += len(batch)
+    for row in rows:
+        value = found.get(row)
+        value = value["bytes"] if isinstance(value, dict) else value
+        yield PhotoError("This row holds no photo.") if value is None else value
