@@ -8,7 +8,7 @@ import hashlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from .memory import trim
 from .photos import load_photo
 from .probe import Probe, probe_word
 from .render import as_address, fit
+from .zero_gpu import where_the_gpu_is
 
 KEPT_SECONDS = 45 * 60
 PREVIEW_SIDE, SHOWN_SIDE = 400, 1280  # pixels
@@ -72,6 +73,7 @@ class Album:
         for captioner in captioners:
             self.captioners.setdefault(captioner.attention, captioner)
         self.kept_seconds = kept_seconds
+        self._run = where_the_gpu_is(self.captioners)
         self._folder = tempfile.TemporaryDirectory(prefix="capmodel-album-")
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
@@ -127,7 +129,7 @@ class Album:
         with entry.lock:
             if entry.candidates is None:
                 options = DecodeOptions(candidates=3)
-                entry.candidates = self._compute(lambda: self._search([entry], options))[0]
+                entry.candidates = self._search([entry], options)[0]
         return entry.candidates
 
     def preview(self, key: str) -> str:
@@ -163,13 +165,13 @@ class Album:
         prefix = " ".join(words[:-1] if ends else words)
         longest = len(entry.captioner.tokenizer.encode(prefix)) if ends else OPTIONS.max_tokens
         options = DecodeOptions(max_tokens=longest)
-        return self._compute(lambda: self._search([entry], options, [prefix]))[0][0]
+        return self._search([entry], options, [prefix])[0][0]
 
     def probe(self, key: str, words: Sequence[str], index: int, cells: Sequence[int]) -> Probe:
         """Hides cells and asks for a word again; see `probe_word`."""
         self.caption(key)
         entry = self._entry(key)
-        return self._compute(lambda: probe_word(entry.captioner, entry.square, words, index, cells))
+        return self._compute(_probe, entry.captioner.attention, entry.square, words, index, cells)
 
     def files(self) -> list[Path]:
         """The files that are kept now."""
@@ -206,24 +208,18 @@ class Album:
             self._loading.submit(load).result()
         return entry
 
-    def _compute(self, work: Callable[[], Result]) -> Result:
-        return self._model.submit(work).result()
+    def _compute(self, function: Callable[..., Result], *arguments) -> Result:
+        """The function of the captioners and these arguments; all of it can be pickled, since it may be sent away."""
+        return self._model.submit(self._run, function, *arguments).result()
 
     def _describe_entries(self, entries: Sequence[_Entry]) -> list[Caption]:
-        return [found[0] for found in self._compute(lambda: self._search(entries, OPTIONS))]
+        return [found[0] for found in self._search(entries, OPTIONS)]
 
     def _search(
         self, entries: Sequence[_Entry], options: DecodeOptions, prefixes: Sequence[str] | None = None
     ) -> list[list[Caption]]:
-        """The captions of each entry: one pass of the backbone for all, then the decoder of each attention."""
-        first, *_ = self.captioners.values()
-        grids = first.encode([entry.square for entry in entries])
-        found: dict[int, list[Caption]] = {}
-        for captioner in self.captioners.values():
-            rows = [row for row, entry in enumerate(entries) if entry.captioner is captioner]
-            begun = prefixes and [prefixes[row] for row in rows]
-            found.update(zip(rows, captioner.describe(grids[rows], options, begun), strict=True))
-        return [found[row] for row in range(len(entries))]
+        squares, attentions = zip(*((entry.square, entry.captioner.attention) for entry in entries), strict=True)
+        return self._compute(_describe, squares, attentions, options, prefixes)
 
     def _forget(self, keys: Sequence[str]) -> None:
         for key in keys:
@@ -234,3 +230,25 @@ class Album:
         with self._lock:
             self._forget([key for key, entry in self._entries.items() if entry.since < oldest])
         trim()
+
+
+def _describe(
+    captioners: Mapping[str, Captioner],
+    squares: Sequence[np.ndarray],
+    attentions: Sequence[str],
+    options: DecodeOptions,
+    prefixes: Sequence[str] | None,
+) -> list[list[Caption]]:
+    """The captions of each photo: one pass of the backbone for all, then the decoder of each attention."""
+    first, *_ = captioners.values()
+    grids = first.encode(squares)
+    found: dict[int, list[Caption]] = {}
+    for attention, captioner in captioners.items():
+        rows = [row for row, wanted in enumerate(attentions) if wanted == attention]
+        begun = prefixes and [prefixes[row] for row in rows]
+        found.update(zip(rows, captioner.describe(grids[rows], options, begun), strict=True))
+    return [found[row] for row in range(len(squares))]
+
+
+def _probe(captioners: Mapping[str, Captioner], attention: str, *question) -> Probe:
+    return probe_word(captioners[attention], *question)
