@@ -1,11 +1,19 @@
 """What keeps a Space alive: its head fits the project, and a scheduled check sees whether it still works."""
 
+import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 from conftest import PHOTOS
+from gradio_client import Client, handle_file
+
+from train.publish import SPACE, project_files
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,3 +44,47 @@ def test_the_head_of_the_readme_fits_the_project():
     assert head["sdk_version"].startswith(pinned)
     minimum = re.search(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())[1]
     assert tuple(map(int, head["python_version"].split("."))) >= tuple(map(int, minimum.split(".")))
+
+
+def test_it_runs_from_a_read_only_folder_on_the_port_that_the_space_names(tmp_path):
+    folder = tmp_path / "space"
+    for name, source in project_files(SPACE).items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = listing(folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Python itself would write .pyc files there, where it may; root may.
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen([sys.executable, "app.py"], cwd=folder, env=environment, stdout=log, stderr=log)
+    try:
+        caption = ask(f"http://127.0.0.1:{port}/", server)
+    finally:
+        server.terminate()
+        server.wait(30)
+    assert caption["words"], (tmp_path / "log").read_text()
+    assert listing(folder) == before
+
+
+def listing(folder: Path) -> dict[str, int]:
+    """When each file was last changed, but for the stubs that Gradio writes where it may, as root always may."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyi")
+    return {str(path): path.stat().st_mtime_ns for path in files}
+
+
+def ask(address: str, server: subprocess.Popen) -> dict:
+    """A caption, as soon as the page answers."""
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(address).close()
+            break
+        except OSError:
+            assert server.poll() is None, "the page did not start"
+            time.sleep(0.2)
+    photo = handle_file(min(PHOTOS.glob("*.jpg")))
+    return Client(address, verbose=False).predict(photo, "softmax", api_name="/caption")
