@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -99,14 +100,22 @@ def _time_page(page: Page, photos: list[Path]) -> tuple[float, float]:
 
 
 @contextmanager
-def serve_page() -> Iterator[tuple[str, subprocess.Popen]]:
-    """The page in a process of its own; yields its address and the process."""
+def serve_page(
+    *arguments: str, environment: dict[str, str] | None = None, log: IO | int = subprocess.DEVNULL
+) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The page in a process of its own; yields its address and the process.
+
+    Args:
+        arguments: more of them for app.py.
+        environment: all of its variables; as here if none are given.
+        log: where all that it prints goes.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     root = ASSETS.parent
-    command = [sys.executable, root / "app.py", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, root / "app.py", "--port", str(port), *arguments]
+    server = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}/"
     try:
         for _ in range(300):
