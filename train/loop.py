@@ -7,16 +7,19 @@ killed run that is started again goes on to the very same losses.
 
 import json
 import math
+import os
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import InitProcessGroupKwargs, set_seed
 from safetensors.torch import save_file
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
@@ -24,6 +27,9 @@ from tqdm import tqdm
 
 Batch = dict[str, Tensor | float]
 PREFETCH = 4  # batches prepared ahead, in threads
+# How long processes wait for each other. While the first computes the grids of a large data set, or validates, the
+# others wait for longer than the ten minutes after which PyTorch would take it for dead.
+PATIENCE = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,19 @@ def make_accelerator(precision: str = "no") -> Accelerator:
     Without an accelerator the processor is asked for by name: only then does accelerate let
     several processes (`torchrun --nproc-per-node 2 -m train.xe ...`) work together on it.
     """
-    return Accelerator(mixed_precision=precision, cpu=not torch.accelerator.is_available())
+    accelerator = Accelerator(
+        mixed_precision=precision,
+        cpu=not torch.accelerator.is_available(),
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+    )
+    # `accelerate launch` sets the port for those who ask for several processes, but starts only one if --cpu is given.
+    if accelerator.num_processes == 1 and {"ACCELERATE_USE_CPU", "MASTER_PORT"} <= os.environ.keys():
+        warnings.warn(
+            "accelerate launch was asked for several processes and started one: on the processor it needs "
+            "--multi_gpu instead of --cpu (whatever its name), or use torchrun.",
+            stacklevel=2,
+        )
+    return accelerator
 
 
 def learning_rate_factor(step: int, options: FitOptions) -> float:
@@ -163,7 +181,9 @@ class _Run:
     def resume(self) -> int:
         if not self.checkpoint.exists():
             return 0
-        state = torch.load(self.checkpoint, map_location=self.accelerator.device, weights_only=True)
+        # To the processor, from where it is copied: of several there, a process' device is called cpu:0, which torch.load
+        # does not know.
+        state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         if state["options"] != asdict(self.options):
             raise ValueError(
                 f"{self.checkpoint} is of a run with other options ({state['options']}); "

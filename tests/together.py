@@ -1,0 +1,49 @@
+"""A short training as each of its processes sees it: `python -m tests.together FOLDER BATCH_SIZE`, by any launcher.
+
+Leaves in the folder, a file a process, which photos it met at each step and its weights in the end.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from capmodel.decoder import Decoder
+from capmodel.tokenizer import END, START
+from train.captions import CaptionBatches
+from train.loop import Batch, FitOptions, fit, make_accelerator
+from train.objectives import Regularization, TeacherForcing
+
+STEPS, PHOTOS = 12, 24
+
+
+def main(folder: Path, batch_size: int) -> None:
+    accelerator = make_accelerator()
+    torch.manual_seed(accelerator.process_index)  # they begin with other weights, and must come to agree
+    decoder = Decoder(channels=8, vocabulary=PHOTOS + 8, hidden=16, attention=8, dropout=0.0, normalizer="softmax")
+    batches = CaptionBatches(
+        grids=[np.random.default_rng(0).normal(size=(PHOTOS, 4, 8)).astype(np.float16)],
+        captions=[[[[START, 4 + photo, *([5] * (photo % 3)), END]] for photo in range(PHOTOS)]],
+        batch_size=batch_size,
+        per_photo=1,
+        seed=0,
+        process=accelerator.process_index,
+        processes=accelerator.num_processes,
+    )
+    met: dict[int, list[int]] = {}
+
+    def batch_at(step: int) -> Batch:
+        batch = batches(step)
+        met[step] = batch["photo"].tolist()
+        return {**batch, "temperature": 1.0}
+
+    task = TeacherForcing(decoder, Regularization(label_smoothing=0.0))
+    optimizer = torch.optim.SGD(task.parameters(), lr=0.5)  # Adam would make much of rounding errors
+    fit(task, batch_at, optimizer, FitOptions(steps=STEPS, warmup=2, save_every=STEPS), folder, accelerator)
+    left = {"processes": accelerator.num_processes, "photos": met, "weights": task.state_dict()}
+    torch.save(left, folder / f"process-{accelerator.process_index}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
