@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from capmodel.decoder import Decoder
 from capmodel.normalizers import NORMALIZERS
 from capmodel.photos import load_photo
 from capmodel.tokenizer import END, PAD, START
-from train import xe
+from train import loop, xe
 from train.captions import CaptionBatches, mirror_caption
 from train.crops import crop_batch, random_crop, shuffled
 from train.data import load_split
@@ -297,6 +299,25 @@ def test_accelerate_that_started_one_process_only_is_told_of(tmp_path):
     parts, printed = together(tmp_path, 2, *launcher)
     assert [part["processes"] for part in parts] == [1]
     assert "asked for several processes and started one" in printed
+
+
+def test_a_file_that_the_first_process_makes(tmp_path, monkeypatch):
+    def process(first, meanwhile=lambda: None):
+        return SimpleNamespace(is_main_process=first, wait_for_everyone=meanwhile)
+
+    path, made = tmp_path / "x", []
+    make = lambda: made.append(path.write_text("all of it"))  # noqa: E731
+    for _ in range(2):
+        assert loop.made_by_first(path, make, process(first=True)) == path
+    assert len(made) == 1  # it was there already
+    path.unlink()
+    late = threading.Timer(0.3, lambda: path.write_text("seen late"))  # as on a network's file system
+    assert loop.made_by_first(path, make, process(first=False, meanwhile=late.start)).read_text() == "seen late"
+    path.unlink()
+    monkeypatch.setattr(loop, "VISIBLE", 0.1)
+    with pytest.raises(FileNotFoundError, match="all machines must share the folder"):
+        loop.made_by_first(path, make, process(first=False))
+    assert len(made) == 1
 
 
 def test_resuming_with_other_options_is_refused(data, backbone, tmp_path):

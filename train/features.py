@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from capmodel.backbone import GridEncoder
 from capmodel.photos import load_photo, squash
+from train.loop import made_by_first
 
 BATCH = 32
 
@@ -26,13 +27,11 @@ def cached_grids(
     change) and side, so a changed backbone or photo never meets an old grid.
 
     Args:
-        folder: where the arrays are kept.
+        folder: where the arrays are kept; all machines must share it.
         mirrored: of the photos mirrored left to right.
     """
     path = folder / f"grids-{_key(encoder, photos, mirrored)}.npy"
-    with accelerator.main_process_first():  # the others wait, then find it done
-        if not path.exists():
-            _compute(encoder, photos, path, accelerator, mirrored)
+    made_by_first(path, lambda: _compute(encoder, photos, path, accelerator, mirrored), accelerator)
     return np.load(path, mmap_mode="r")
 
 

@@ -30,6 +30,7 @@ PREFETCH = 4  # batches prepared ahead, in threads
 # How long processes wait for each other. While the first computes the grids of a large data set, or validates, the
 # others wait for longer than the ten minutes after which PyTorch would take it for dead.
 PATIENCE = timedelta(hours=6)
+VISIBLE = 120.0  # seconds, at most, until a new file is seen by all machines that share its folder: NFS takes a while
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,25 @@ def make_accelerator(precision: str = "no") -> Accelerator:
             stacklevel=2,
         )
     return accelerator
+
+
+def made_by_first(path: Path, make: Callable[[], object], accelerator: Accelerator) -> Path:
+    """A file that the first process makes unless it is there, and that the others then find.
+
+    Raises:
+        FileNotFoundError: this process does not find it; so its machine does not share the folder with the first one.
+    """
+    if accelerator.is_main_process and not path.exists():
+        make()
+    accelerator.wait_for_everyone()
+    until = time.monotonic() + VISIBLE
+    while not path.exists():
+        if time.monotonic() > until:
+            raise FileNotFoundError(
+                f"{path} was made by another process, but is not to be seen from here: all machines must share the folder."
+            )
+        time.sleep(VISIBLE / 100)
+    return path
 
 
 def learning_rate_factor(step: int, options: FitOptions) -> float:

@@ -23,7 +23,7 @@ from capmodel.tokenizer import Tokenizer
 from train.captions import CaptionBatches, caption_grids, encode_captions
 from train.data import load_split
 from train.features import cached_grids
-from train.loop import Batch, FitOptions, fit, make_accelerator
+from train.loop import Batch, FitOptions, fit, made_by_first, make_accelerator
 from train.objectives import Regularization, TeacherForcing, anneal
 from train.scoring import quick_cider
 from train.tokenizer import train_tokenizer
@@ -71,13 +71,12 @@ def main(arguments: list[str] | None = None) -> None:
     dev_grids = cached_grids(encoder, [example.photo for example in dev], features, accelerator)
 
     tokenizer_file = options.out / "model" / TOKENIZER
-    with accelerator.main_process_first():
-        if start:
-            tokenizer_file.parent.mkdir(parents=True, exist_ok=True)
-            tokenizer_file.write_bytes(start.tokenizer.path.read_bytes())
-        elif not tokenizer_file.exists():
-            train_tokenizer((text for e in examples for text in e.captions), tokenizer_file, options.vocabulary)
-    tokenizer = Tokenizer(tokenizer_file)
+    if start:
+        tokenizer = start.tokenizer
+    else:
+        texts = (text for example in examples for text in example.captions)
+        made_by_first(tokenizer_file, lambda: train_tokenizer(texts, tokenizer_file, options.vocabulary), accelerator)
+        tokenizer = Tokenizer(tokenizer_file)
     config = ModelConfig(
         backbone=encoder.name,
         image_size=encoder.image_size,
@@ -136,6 +135,8 @@ def main(arguments: list[str] | None = None) -> None:
     if accelerator.is_main_process:
         task.load_state_dict(load_file(options.out / "best.safetensors"))
         model.save(options.out / "model")
+        if start:
+            tokenizer_file.write_bytes(tokenizer.path.read_bytes())
         accelerator.print(f"The model is in {options.out / 'model'}")
 
 
