@@ -254,11 +254,12 @@ def _words(words: list[str]) -> list[str]:
     return words
 
 
-def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not 1 / 60 <= minutes <= 24 * 60:
+def minutes(text: str) -> float:
+    """For how long photos are kept, as it is written on the command line."""
+    found = float(text)
+    if not 1 / 60 <= found <= 24 * 60:
         raise argparse.ArgumentTypeError(f"must be between a second and a day, not {text} minutes")
-    return minutes
+    return found
 
 
 def main() -> None:
@@ -267,7 +268,7 @@ def main() -> None:
         "--model", default=DEFAULT_MODEL, help="to begin with: bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
     )
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
-    parser.add_argument("--kept-minutes", type=_minutes, default=KEPT_SECONDS / 60, help="then photos are deleted")
+    parser.add_argument("--kept-minutes", type=minutes, default=KEPT_SECONDS / 60, help="then photos are deleted")
     parser.add_argument("--check", action="store_true", help="make the page, caption one example photo, and leave")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     options = parser.parse_args()

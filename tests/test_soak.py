@@ -1,5 +1,6 @@
 """The long soak: what it says of memory and of a folder, and a short one."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -131,6 +132,15 @@ def test_size_of_a_folder(tmp_path: Path):
     (tmp_path / "a" / "b" / "x").write_bytes(bytes(300))
     (tmp_path / "y").write_bytes(bytes(7))
     assert size_of(tmp_path) == 307
+
+
+def test_the_time_that_photos_are_kept_has_limits():
+    from app import minutes
+
+    assert minutes("0.2") == 0.2
+    for wrong in ("0", "-1", "nan", "1e9"):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"not {wrong} minutes"):
+            minutes(wrong)
 
 
 def test_a_short_soak(browser, tmp_path):  # the fixture: only where there is a browser
