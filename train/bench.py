@@ -1,76 +1,86 @@
-"""Measures speed, as ratios within one run.
+"""Measures speed and memory, as ratios within one run.
 
-    pip install -r tests/requirements.txt   # a browser is needed too: apt install chromium
-    python -m train.bench --page            # the page against the command line, twelve photos of 12 megapixels
-    python -m train.bench --attentions      # the decoder with each kind of attention, against softmax
+    pip install -r train/requirements.txt
+    python -m train.bench --photos          # captioning, from files to words and maps, over the backbone's plain pass
+    python -m train.bench --attentions      # the decoder with each kind of attention, over softmax
+    python -m train.bench --training        # training the decoder, over the plain loop of tutorials
+    python -m train.bench --cold-start --memory    # the command line as a process
+    python -m train.bench --page            # the page over the command line, twelve photos of 12 megapixels
+    python -m train.bench --peers           # other captioners over ours
 
-Every round has photos of its own, so nothing comes from a cache; what is printed are medians.
+The page needs what the tests need (tests/requirements.txt, and a browser: apt install chromium), the other
+captioners `pip install -r train/peers.txt`. What is printed are medians; leave the machine alone meanwhile.
 """
 
 import argparse
 import json
 import os
-import tempfile
-import time
-from pathlib import Path
-from statistics import median
+from pkgutil import resolve_name
 
 import torch
 
-from capmodel import Captioner
-from capmodel.photos import list_photos
-from capmodel.player import ASSETS
-from train.bench_page import measure_page
+# How a measure is called, what it measures, and where: loaded only if it is wanted, for what it needs.
+MEASURES = {
+    "photos": ("captioning over the backbone's plain pass", "train.bench_photos:measure_photos"),
+    "attentions": ("the kinds of attention over softmax", "train.bench_photos:measure_attentions"),
+    "training": ("training over the plain loop of tutorials", "train.bench_training:measure_training"),
+    "cold-start": ("the command line over its imports", "train.bench_process:measure_cold_start"),
+    "memory": ("the command line on many photos over few", "train.bench_process:measure_memory"),
+    "page": ("the page over the command line", "train.bench_page:measure_page"),
+    "peers": ("other captioners over ours", "train.bench_peers:measure_peers"),
+}
 
-
-def measure_attentions(rounds: int) -> dict[str, float]:
-    """The time from the grids of the example photos to their captions, beam 5, over that of the first attention."""
-    captioners = Captioner.family()
-    grids = captioners[0].encode([captioners[0].prepare(photo) for photo in list_photos(ASSETS / "photos")])
-    times = {captioner.attention: [] for captioner in captioners}
-    for number in range(rounds + 1):
-        for captioner in captioners:
-            began = time.perf_counter()
-            captioner.describe(grids)
-            if number:  # the first round warms everything up
-                times[captioner.attention].append(time.perf_counter() - began)
-    first = median(times[captioners[0].attention])
-    return {name: median(seconds) / first for name, seconds in times.items()}
+# What each ratio should be.
+GOALS = {
+    "one photo, bf16 / plain forward": "at most 1.3",
+    "twelve photos, bf16 / plain forward": "at most 0.7",
+    "twelve photos, fp32 / plain forward": "at most 1.2",
+    "training, captions a second, ours / plain loop": "at least 10",
+    "cold start / imports and forward": "at most 1.5",
+    "memory, 1000 photos / 10": "at most 1.3",
+    "page, first caption / command line, one photo": "at most 1.5",
+    "page, last caption / command line, twelve photos": "at most 1.3",
+    "BLIP-base / one photo": "at least 35",
+    "ViT-GPT2 / one photo": "at least 22",
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--page", action="store_true", help="the page against the command line")
-    parser.add_argument("--attentions", action="store_true", help="the kinds of attention against each other")
-    parser.add_argument("--rounds", type=int, default=5)
+    for name, (what, _) in MEASURES.items():
+        parser.add_argument(f"--{name}", dest="wanted", action="append_const", const=name, help=what)
+    parser.add_argument("--rounds", type=int, default=5, help="whose median counts")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
-    if not (options.page or options.attentions):
-        parser.error("choose what to measure: --page, --attentions")
+    if not options.wanted:
+        parser.error("choose what to measure: " + ", ".join(f"--{name}" for name in MEASURES))
 
-    result = {
-        "machine": {
-            "cores": len(os.sched_getaffinity(0)),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-        }
-    }
-    if options.page:
-        with tempfile.TemporaryDirectory() as folder:
-            result["page"] = measure_page(Path(folder), options.rounds)
-    if options.attentions:
-        result["attentions"] = measure_attentions(options.rounds)
+    machine = {"cores": len(os.sched_getaffinity(0)), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    result = {"machine": {"processor": torch.cpu.get_capabilities().get("cpu_name"), **machine}}
+    for name in options.wanted:
+        result[name] = resolve_name(MEASURES[name][1])(options.rounds)
     if options.json:
         print(json.dumps(result))
         return
-    print(" ".join(f"{key} {value}" for key, value in result["machine"].items()))
-    if page := result.get("page"):
-        print(f"command line: one photo {page['line_one']:.2f} s, twelve {page['line_twelve']:.2f} s")
-        print(f"page: first caption {page['page_first']:.2f} s, last {page['page_last']:.2f} s")
-        print(f"first / one photo: {page['first_ratio']:.2f} (at most 1.5)")
-        print(f"last / twelve: {page['last_ratio']:.2f} (at most 1.3)")
-    for name, ratio in result.get("attentions", {}).items():
-        print(f"{name}: {ratio:.2f}x softmax")
+    for name, found in result.items():
+        print(f"\n{name}")
+        for key, value in found.items():
+            _show(key, value)
+
+
+def _show(key: str, value: object) -> None:
+    if key == "ratios":
+        for label, ratio in value.items():
+            goal = f" ({GOALS[label]})" if label in GOALS else ""
+            print(f"  {label}: {ratio:.2f}{goal}")
+    elif isinstance(value, dict):
+        print(f"  {key}: " + ", ".join(f"{label} {_plain(number)}" for label, number in value.items()))
+    else:
+        print(f"  {key}: {value}")
+
+
+def _plain(number: object) -> str:
+    return f"{number:.3g}" if isinstance(number, float) else str(number)
 
 
 if __name__ == "__main__":

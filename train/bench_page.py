@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import IO
 
 import numpy as np
@@ -41,24 +42,28 @@ WATCH = """count => {
 }"""
 
 
-def measure_page(folder: Path, rounds: int) -> dict[str, float]:
-    """Seconds on the command line (model loaded) and in the page, and their ratios; medians over `rounds`."""
+def measure_page(rounds: int) -> dict[str, dict[str, float]]:
+    """Twelve photos in the page over the command line (model loaded); every round has photos of its own."""
     captioner = Captioner.from_pretrained()
     lines, pages = [], []
-    with serve_page() as (address, _), browser_pages(address, 1) as [page]:
+    with serve_page() as (address, _), browser_pages(address, 1) as [page], TemporaryDirectory() as folder:
         for number in range(rounds + 1):
-            lines.append(_time_line(captioner, make_photos(folder / f"line-{number}", 2 * number)))
-            pages.append(_time_page(page, make_photos(folder / f"page-{number}", 2 * number + 1)))
+            lines.append(_time_line(captioner, make_photos(Path(folder, f"line-{number}"), 2 * number)))
+            pages.append(_time_page(page, make_photos(Path(folder, f"page-{number}"), 2 * number + 1)))
     # The first round warms everything up.
     one, twelve = (median(values) for values in zip(*lines[1:], strict=True))
     first, last = (median(values) for values in zip(*pages[1:], strict=True))
     return {
-        "line_one": one,
-        "line_twelve": twelve,
-        "page_first": first,
-        "page_last": last,
-        "first_ratio": first / one,
-        "last_ratio": last / twelve,
+        "ratios": {
+            "page, first caption / command line, one photo": first / one,
+            "page, last caption / command line, twelve photos": last / twelve,
+        },
+        "seconds": {
+            "command line, one photo": one,
+            "command line, twelve photos": twelve,
+            "page, first caption": first,
+            "page, last caption": last,
+        },
     }
 
 

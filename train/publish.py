@@ -43,7 +43,7 @@ SPACE = (
 )
 SCRIPTS = ("requirements.txt", "pyproject.toml", "capmodel/*.py", "train/requirements.txt", "train/*.py")
 # Scripts about the page, the example photos or the bundled models, which are not there.
-NOT_ALONE = ("bench", "bench_page", "gallery", "load_test", "screenshots", "walkthrough")
+NOT_ALONE = ("bench*", "gallery", "load_test", "screenshots", "soak*", "walkthrough")
 SCRIPTS_CARD = """---
 library_name: capmodel
 tags:
@@ -94,7 +94,7 @@ def files_of(what: str, model: str, repo_id: str, folder: Path) -> dict[str, Pat
         return {path.name: path for path in sorted(folder.iterdir())}
     if what == "space":
         return project_files(SPACE)
-    left_out = {f"train/{name}.py" for name in NOT_ALONE}
+    left_out = project_files([f"train/{name}.py" for name in NOT_ALONE])
     files = {name: path for name, path in project_files(SCRIPTS).items() if name not in left_out}
     return {CARD: SCRIPTS_CARD.encode(), **files}
 

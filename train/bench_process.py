@@ -1,0 +1,66 @@
+"""The command line as a process: how long it takes to start, and how much memory many photos take."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from capmodel import Captioner, compat
+from capmodel.photos import list_photos
+from capmodel.player import ASSETS
+from train.bench_photos import plain_encoder, time_in_turn, to_pixels
+
+FEW, MANY = 10, 1000  # photos
+# What whoever uses a timm network has to import; compat.py lets timm be imported where torchvision is broken.
+IMPORTS = f"exec(open({compat.__file__!r}).read()); import torch, timm"
+
+
+def measure_cold_start(rounds: int) -> dict:
+    """`python -m capmodel PHOTO`, over importing torch and timm plus a plain forward pass of the backbone."""
+    photo = min(list_photos(ASSETS / "photos"))
+    captioner = Captioner.from_pretrained()
+    encoder, pixels = plain_encoder(captioner), to_pixels([captioner.prepare(photo)])
+    times = time_in_turn(
+        {
+            "capmodel": lambda: _run(["-m", "capmodel", str(photo)]),
+            "imports": lambda: _run(["-c", IMPORTS]),
+            "plain forward": lambda: encoder(pixels),
+        },
+        rounds,
+    )
+    return {
+        "ratios": {"cold start / imports and forward": times["capmodel"] / (times["imports"] + times["plain forward"])},
+        "seconds": times,
+    }
+
+
+def measure_memory(rounds: int) -> dict:
+    """The peak of the command line's memory on 1,000 photos, over its peak on 10."""
+    peaks = {}
+    for count in (FEW, MANY):
+        with tempfile.TemporaryDirectory() as folder:
+            photos = list_photos(ASSETS / "photos")
+            for number in range(count):
+                Path(folder, f"{number:04}.jpg").symlink_to(photos[number % len(photos)].resolve())
+            # The large run is not repeated: it takes a minute, and a peak hardly varies.
+            peaks[count] = median(_run(["-m", "capmodel", folder]) for _ in range(rounds if count == FEW else 1))
+    return {
+        "ratios": {f"memory, {MANY} photos / {FEW}": peaks[MANY] / peaks[FEW]},
+        "megabytes": {f"{count} photos": round(peak) for count, peak in peaks.items()},
+    }
+
+
+def _run(arguments: list[str]) -> float:
+    """Runs Python; returns the peak of its memory in MB.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    process = subprocess.Popen([sys.executable, *arguments], cwd=ASSETS.parent, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} failed with {process.returncode}")
+    return usage.ru_maxrss / 1000  # Linux counts in kB
