@@ -1,6 +1,6 @@
 """Beam search, for many photos and all their beams in one matrix product a step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple
@@ -132,18 +132,29 @@ def beam_search(
     for length in range(options.max_tokens + 1):
         logits, state, weights = decoder.step(tokens, state, memory)
         logprobs = logits.float().log_softmax(-1)  # (B, K, V)
-        vocabulary = logprobs.shape[-1]
-        rivals = logprobs.topk(min(options.rivals, vocabulary))
-        allowed = logprobs.masked_fill(_forbidden(logprobs, history, prefixes, options), -torch.inf)
-        # Twice the beam: were all the best ones ends, a full beam would still go on.
-        best, flat = (totals[..., None] + allowed).flatten(1).topk(min(2 * beam, beam * vocabulary))
-        parents, tokens = flat // vocabulary, flat % vocabulary
-        chosen = logprobs[rows, parents, tokens]
+        # Twice the beam: were all the best ones ends, a full beam would still go on. And of any beam's best ones
+        # no more can be forbidden than four, and a token for each trigram written: see `_forbidden`.
+        count = min(max(options.rivals, 2 * beam + 4 + length), logprobs.shape[-1])
+        likely = logprobs.topk(count)
+        rivals = likely.indices[..., : options.rivals], likely.values[..., : options.rivals]
+        forced = _forced(prefixes, length, options)
+        if forced:
+            for photo, token in forced.items():
+                logprobs[photo, :, :token] = logprobs[photo, :, token + 1 :] = -torch.inf
+            likely = logprobs.topk(count)
+        forbidden = _forbidden(likely.indices, history, forced, options)
+        best, flat = (
+            (totals[..., None] + likely.values.masked_fill(forbidden, -torch.inf))
+            .flatten(1)
+            .topk(min(2 * beam, beam * count))
+        )
+        parents = flat // count
+        tokens, chosen = (part.flatten(1).gather(1, flat) for part in (likely.indices, likely.values))
         _note_ends(ends, best, parents, tokens, chosen, length, options)
 
         totals, order = best.masked_fill(tokens == END, -torch.inf).topk(beam)
         parents, tokens, chosen = parents.gather(1, order), tokens.gather(1, order), chosen.gather(1, order)
-        steps.append(_Step(weights, state, tuple(rivals)[::-1], parents, tokens, chosen))
+        steps.append(_Step(weights, state, rivals, parents, tokens, chosen))
         if all(map(_is_done, ends, totals[:, 0].tolist(), repeat(length + 1), repeat(options))):
             break
         state = State(state.hidden[rows, parents], state.cell[rows, parents])
@@ -153,24 +164,26 @@ def beam_search(
     return [[_trace(steps, photo, end) for end in found] for photo, found in enumerate(best_ends)]
 
 
-def _forbidden(logprobs: Tensor, history: Tensor, prefixes: Sequence[Sequence[int]], options: DecodeOptions) -> Tensor:
-    """Which tokens may not come next: bool (B, K, V), for history (B, K, 1 + tokens so far)."""
-    forbidden = torch.zeros_like(logprobs, dtype=torch.bool)
-    forbidden[..., [PAD, UNKNOWN, START]] = True
+def _forced(prefixes: Sequence[Sequence[int]], length: int, options: DecodeOptions) -> dict[int, int]:
+    """The photos whose next token is given, and that token: of their prefix, or the end of the longest caption."""
+    if length == options.max_tokens:
+        return dict.fromkeys(range(len(prefixes)), END)
+    return {photo: prefix[length] for photo, prefix in enumerate(prefixes) if length < len(prefix)}
+
+
+def _forbidden(tokens: Tensor, history: Tensor, forced: Collection[int], options: DecodeOptions) -> Tensor:
+    """Which of C tokens (B, K, C) may not come next: bool (B, K, C), for history (B, K, 1 + tokens so far)."""
+    forbidden = (tokens == PAD) | (tokens == UNKNOWN) | (tokens == START)
     length = history.shape[-1] - 1
     if length == 0:
-        forbidden[..., END] = True  # a caption has at least one token
+        forbidden |= tokens == END  # a caption has at least one token
     if options.no_repeated_trigram and length >= 3:
         again = (history[..., :-2] == history[..., -2, None]) & (history[..., 1:-1] == history[..., -1, None])
         # Where the last two tokens stood before, what followed them then; elsewhere START, forbidden anyway.
-        forbidden.scatter_(-1, torch.where(again, history[..., 2:], START), True)
-    for photo, prefix in enumerate(prefixes):
-        if length < len(prefix):
-            forbidden[photo] = True
-            forbidden[photo, :, prefix[length]] = False
-    if length == options.max_tokens:
-        forbidden[...] = True
-        forbidden[..., END] = False
+        followed = torch.where(again, history[..., 2:], START)
+        forbidden |= (tokens[..., None] == followed[..., None, :]).any(-1)
+    if forced:
+        forbidden[list(forced)] = False
     return forbidden
 
 
