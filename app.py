@@ -29,6 +29,7 @@ from starlette.routing import Route
 from capmodel import Captioner, PhotoError
 from capmodel.album import Album, PhotoGone
 from capmodel.export import KINDS, export
+from capmodel.fast import PRECISIONS
 from capmodel.jobs import Jobs
 from capmodel.player import player_files, player_item
 
@@ -267,13 +268,15 @@ def main() -> None:
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="to begin with: bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
     )
+    # By default it says on every machine what "Where it works, where it fails" is about.
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone; auto is quicker")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
     parser.add_argument("--kept-minutes", type=minutes, default=KEPT_SECONDS / 60, help="then photos are deleted")
     parser.add_argument("--check", action="store_true", help="make the page, caption one example photo, and leave")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     options = parser.parse_args()
     with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see Album
-        captioners = loader.submit(Captioner.family, options.model).result()
+        captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
     kept_seconds = round(60 * options.kept_minutes)
     page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, kept_seconds=kept_seconds)
     if options.check:

@@ -108,18 +108,18 @@ class Captioner:
         return cls._load(_find(source), precision=precision)
 
     @classmethod
-    def family(cls, source: str | Path = "softmax") -> "list[Captioner]":
+    def family(cls, source: str | Path = "softmax", *, precision: str = "auto") -> "list[Captioner]":
         """A model, and after it those beside it that share its backbone: one for each kind of attention.
 
         In memory too they share it.
 
         Args:
-            source, Raises: as of `from_pretrained`.
+            source, precision, Raises: as of `from_pretrained`.
         """
         folder = _find(source).resolve()
-        first = cls._load(folder)
+        first = cls._load(folder, precision=precision)
         folders = [other for other in sorted(folder.parent.iterdir()) if _share(folder, other)]
-        others = [cls._load(other, first.model.encoder) for other in folders]
+        others = [cls._load(other, first.model.encoder, precision) for other in folders]
         kinds = list(NORMALIZERS)
         return [first, *sorted(others, key=lambda other: kinds.index(other.attention))]
 

@@ -59,8 +59,8 @@ def tiny_captioner(tiny_model: CaptionModel, tokenizer: Tokenizer) -> Captioner:
 
 @pytest.fixture(scope="session")
 def captioners() -> list[Captioner]:
-    """The bundled models, which share a backbone: softmax, sparsemax and hard attention."""
-    return Captioner.family()
+    """The bundled models, which share a backbone: softmax, sparsemax and hard attention. In fp32, as the page."""
+    return Captioner.family(precision="fp32")
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,10 @@ def client(address):
 
 def test_the_same_object_as_on_the_command_line(client):
     line = subprocess.run(
-        [sys.executable, "-m", "capmodel", "--json", PHOTO], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "capmodel", "--json", "--precision", "fp32", PHOTO],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     expected = json.loads(line.stdout)
     found = client.predict(handle_file(PHOTO), api_name="/caption")

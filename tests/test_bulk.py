@@ -18,7 +18,7 @@ import pytest
 from conftest import PHOTOS
 from PIL import Image
 
-from capmodel import bulk_loading
+from capmodel import Captioner, bulk_loading
 from capmodel.bulk import main
 from capmodel.bulk_loading import DEATHS, load_part
 from capmodel.bulk_parts import update_plan
@@ -167,9 +167,9 @@ def assert_each_once(out: Path, photos: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", EXPECTED)
-def test_same_captions_as_the_captioner(captioned, captioner, kind):
+def test_same_captions_as_the_captioner(captioned, kind):
     photos = {key: name for key, name in EXPECTED[kind].items() if name in NAMES}
-    for key, caption in zip(photos, captioner([PHOTOS / name for name in photos.values()])):
+    for key, caption in zip(photos, Captioner.from_pretrained()([PHOTOS / name for name in photos.values()])):
         row = captioned[key]
         assert (row["caption"], row["error"]) == (caption.text, None)
         assert row["words"] == [word.text for word in caption.words]

@@ -43,8 +43,8 @@ WATCH = """count => {
 
 
 def measure_page(rounds: int) -> dict[str, dict[str, float]]:
-    """Twelve photos in the page over the command line (model loaded); every round has photos of its own."""
-    captioner = Captioner.from_pretrained()
+    """Twelve photos in the page over the command line (model loaded), both in fp32; every round has photos of its own."""
+    captioner = Captioner.from_pretrained(precision="fp32")
     lines, pages = [], []
     with serve_page() as (address, _), browser_pages(address, 1) as [page], TemporaryDirectory() as folder:
         for number in range(rounds + 1):

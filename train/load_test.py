@@ -44,7 +44,9 @@ def run(visitors: int, each: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         photos = make_photos(Path(folder), visitors * each)
         shares = [photos[first : first + each] for first in range(0, len(photos), each)]
-        expected = [[caption.text for caption in Captioner.from_pretrained()(share)] for share in shares]
+        expected = [
+            [caption.text for caption in Captioner.from_pretrained(precision="fp32")(share)] for share in shares
+        ]
         with serve_page() as (address, server), browser_pages(address, visitors) as pages:
             began = time.monotonic()
             for page, share in zip(pages, shares, strict=True):

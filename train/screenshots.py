@@ -50,7 +50,9 @@ def main() -> None:
         page.keyboard.press("f")
         page.wait_for_timeout(500)
         shoot(page, "full-screen", 960)
-    save_gif(load_photo(photos[0]), Captioner.from_pretrained()(photos[:1])[0], PICTURES / "attention.gif")
+    save_gif(
+        load_photo(photos[0]), Captioner.from_pretrained(precision="fp32")(photos[:1])[0], PICTURES / "attention.gif"
+    )
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ BLUE, GREY = "#1d4ed8", "#c3c8d4"
 # %%
 PHOTO = Path(capmodel.__file__).parent.parent / "assets" / "photos" / "dachshund-in-snow.jpg"
 
-captioner = Captioner.from_pretrained()
+captioner = Captioner.from_pretrained(precision="fp32")  # as we compute below
 tokenizer, encoder, decoder = captioner.tokenizer, captioner.model.encoder, captioner.model.decoder
 
 photo = load_photo(PHOTO, at_least=encoder.image_size)  # a large JPEG is shrunk while it is read
