@@ -117,6 +117,32 @@ def test_a_photo_that_leaves_while_its_file_is_made_is_brought_again(browser, ca
     assert "Traceback" not in caplog.text
 
 
+def test_what_is_said_of_a_file_stays_when_its_photo_gets_another_caption(browser, captioners, monkeypatch):
+    from app import build_app
+    from capmodel.album import Album
+
+    real = Album.under
+    monkeypatch.setattr(Album, "under", lambda *given: time.sleep(2) or real(*given))
+    app, launch = build_app(captioners)
+    try:
+        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+        with open_page(browser, address, reduced_motion="reduce") as page:
+            upload(page, [SURFER, DOG])
+            captions(page, 2)
+            page.locator(".card .pick").first.click()
+            page.locator(".tools button", has_text="Ways").click()
+            expect(page.locator(".way")).to_have_count(3, timeout=15_000)
+            page.locator(".choose-attention button", has_text="hard").click()  # the other photo's comes seconds later
+            page.locator(".card .pick").nth(1).click()
+            page.locator(".tools button", has_text="Save").click()
+            save(page, "json")
+            expect(page.locator(".panel .file")).to_be_visible()
+            expect(page.locator(".live")).to_have_text("Captions are now written with hard attention.", timeout=15_000)
+            expect(page.locator(".panel .file")).to_be_visible()
+    finally:
+        app.close()
+
+
 @pytest.mark.parametrize("photos", [PHOTOS / "beach-skyline-panorama.jpg", PHOTOS / "dog-jumping-over-rocks.jpg"])
 def test_videos_stay_small(captioner, photos, tmp_path):
     from capmodel.animation import save_mp4

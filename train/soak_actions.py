@@ -194,11 +194,11 @@ def use_attention(page: Page, random: Random) -> None:
     panel(page, random, "Ways to attend")
     answered(page, ".way")
     chosen = any_of(page, random, ".choose-attention button")
-    name = chosen.inner_text()
+    said = f"Captions are now written with {chosen.inner_text()} attention."
     chosen.click()
-    pressed = f".choose-attention button[aria-pressed=true]:text-is('{name}')"
-    answered(page, pressed)
-    page.wait_for_function("() => !document.querySelector('.panel .busy')", timeout=PATIENCE, polling=200)
+    page.locator(".live", has_text=said).wait_for(
+        state="attached", timeout=PATIENCE
+    )  # all photos have their new caption
 
 
 def guess(page: Page, random: Random) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 WARM_UP = 1 / 3  # of the time: until then models and caches fill, and photos have begun to be deleted
 STEEPEST = 20.0  # MB/h of memory after the warm-up
-FEWEST = 4  # rests, fewer of which do not tell memory's slope
+FEWEST = 8  # rests, fewer of which do not tell memory's slope
 SWELLING = 1.25  # mean size of the temporary folder in the last third of the time, by that of the middle third
 MEGABYTE = 1e6
 
@@ -134,7 +134,9 @@ def size_of(folder: Path) -> int:
     return total
 
 
-def summarize(samples: Sequence[Sample], schedule: Schedule, tally: Tally, log: str, before: int, after: int) -> dict:
+def summarize(
+    samples: Sequence[Sample], schedule: Schedule, tally: Tally, log: str, before: int, after: int, rest: int = 0
+) -> dict:
     """All that was found, as one JSON object; ``broken`` names the limits that were broken.
 
     ``memory_slope``, in MB/h, is None where there were too few rests to tell.
@@ -143,6 +145,7 @@ def summarize(samples: Sequence[Sample], schedule: Schedule, tally: Tally, log: 
         samples: while there were visitors, at least six, in order.
         before, after: bytes in the temporary folder before the first visitor came, and when all had left and
             what they brought should have been deleted.
+        rest: bytes of memory at that time.
     """
     warm = [sample for sample in samples if sample.seconds >= WARM_UP * samples[-1].seconds]
     rests = schedule.at_rest(samples)
@@ -171,6 +174,7 @@ def summarize(samples: Sequence[Sample], schedule: Schedule, tally: Tally, log: 
         "memory_slope": slope and round(slope, 1),
         "memory_at_rest": [round(sample.memory / MEGABYTE, 1) for sample in rests],
         "memory_slope_of_all": round(_memory_slope(warm), 1),
+        "memory_after": round(rest / MEGABYTE, 1),
         "memory": _by_tenths([sample.memory / MEGABYTE for sample in samples]),
         "temporary_swelling": round(swollen, 2),
         "temporary": _by_tenths(temporary),
@@ -202,7 +206,7 @@ def as_text(found: dict) -> str:
         lines += [f"  {each}" for each in found[title]]
     slope = "too few rests to tell" if found["memory_slope"] is None else f"{found['memory_slope']:+} MB/h"
     lines.append(f"memory at each rest, MB: {' '.join(map(str, found['memory_at_rest']))}")
-    lines.append(f"after the first third: {slope}")
+    lines.append(f"after the first third: {slope}; when all was over {found['memory_after']} MB")
     lines.append(f"memory, median of each tenth of the time, MB: {' '.join(map(str, found['memory']))}")
     lines.append(f"all samples after the first third: {found['memory_slope_of_all']:+} MB/h")
     lines.append(f"temporary folder, MB: {' '.join(map(str, found['temporary']))}")

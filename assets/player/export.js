@@ -38,7 +38,7 @@ async function download(kind, of, place) {
 }
 
 if (server) addPanel('Save', what => {
-  if (what === 'word') return;
+  if (what === 'word' || (what === 'caption' && panel.hasChildNodes())) return;   // what it says of a file stays
   const answer = make('div', { className: 'answer' });
   const group = (title, kinds, photos) => make('div', { className: 'kinds' }, make('h3', { textContent: title }),
     make('div', { className: 'row' }, ...kinds.map(([kind, label, note]) => {
