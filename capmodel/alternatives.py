@@ -12,8 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .decoder import Decoder, Memory
+from .decoder import Memory
 from .decoding import Hypothesis
+from .fast_decoder import FastDecoder
 from .tokenizer import END, PAD, START, UNKNOWN, Tokenizer
 
 END_WORD = "."  # how the end of the caption is shown among the alternatives
@@ -36,7 +37,7 @@ class _Beginning(NamedTuple):
 
 @torch.inference_mode()
 def word_alternatives(
-    decoder: Decoder,
+    decoder: FastDecoder,
     tokenizer: Tokenizer,
     memory: Memory,
     found: Sequence[Sequence[Hypothesis]],
@@ -87,7 +88,7 @@ def _first_tokens(tokenizer: Tokenizer, hypothesis: Hypothesis, step: int, count
 
 
 def _complete(
-    decoder: Decoder, tokenizer: Tokenizer, memory: Memory, beginnings: Sequence[_Beginning]
+    decoder: FastDecoder, tokenizer: Tokenizer, memory: Memory, beginnings: Sequence[_Beginning]
 ) -> list[tuple[list[int], Tensor]]:
     """Writes on after each beginning as long as the most probable token continues the word.
 

@@ -16,6 +16,7 @@ from .alternatives import Alternatives, word_alternatives
 from .backbone import GridEncoder
 from .decoding import DecodeOptions, Hypothesis, beam_search
 from .fast import FastEncoder
+from .fast_decoder import FastDecoder
 from .model import CONFIG, TOKENIZER, CaptionModel, base_folder
 from .normalizers import NORMALIZERS
 from .photos import PhotoError, PhotoSource, load_photo, squash
@@ -73,6 +74,11 @@ class Captioner:
     >>> captioner = Captioner.from_pretrained()
     >>> captioner(["dog.jpg"])[0].text
 
+    Attributes:
+        model: the network as it was trained.
+        decoder: the model's decoder as captions are searched with it.
+        tokenizer: from words to tokens and back.
+
     Args:
         card: the model's description, Markdown. It is saved beside the model, so who trains the model on
             makes a new captioner, without it.
@@ -89,6 +95,7 @@ class Captioner:
         self.tokenizer = tokenizer
         self.card = card
         self._encoder = FastEncoder(model.encoder, precision)
+        self.decoder = FastDecoder(model.decoder)
 
     @classmethod
     def from_pretrained(cls, source: str | Path = "softmax", *, precision: str = "auto") -> "Captioner":
@@ -244,9 +251,9 @@ class Captioner:
         if not len(grid):
             return []
         tokens = [self.tokenizer.encode(prefix) for prefix in prefixes] if prefixes else None
-        memory = self.model.decoder.prepare(grid)
-        found = beam_search(self.model.decoder, memory, options, tokens)
-        rivals = word_alternatives(self.model.decoder, self.tokenizer, memory, found, options.alternatives)
+        memory = self.decoder.prepare(grid)
+        found = beam_search(self.decoder, memory, options, tokens)
+        rivals = word_alternatives(self.decoder, self.tokenizer, memory, found, options.alternatives)
         return [
             [self._caption(hypothesis, others) for hypothesis, others in zip(*of_photo, strict=True)]
             for of_photo in zip(found, rivals, strict=True)

@@ -15,7 +15,6 @@ class Memory(NamedTuple):
 
     grid: Tensor  # (B, L, D)
     keys: Tensor  # (B, L, A)
-    gates: Tensor | None  # (B, L, 4H), or None in training: see `Decoder.prepare`
 
 
 class State(NamedTuple):
@@ -54,14 +53,8 @@ class Decoder(nn.Module):
         nn.init.normal_(self.embedding.weight, std=hidden**-0.5)
 
     def prepare(self, grid: Tensor) -> Memory:
-        """Grid (B, L, D) -> what `step` needs of it.
-
-        The LSTM's gates read the attended sum of the cells linearly, so the sum of what they read of each
-        cell is the same: in eval mode that is computed here, once a photo instead of once a step and beam.
-        In training it cannot be, since dropout comes between the two.
-        """
-        gates = None if self.training else F.linear(grid, self.lstm.weight_ih[:, -grid.shape[-1] :])
-        return Memory(grid, self.attention.project(grid), gates)
+        """Grid (B, L, D) -> what `step` needs of it."""
+        return Memory(grid, self.attention.project(grid))
 
     def start(self, memory: Memory, captions: int) -> State:
         """Zeros for K = `captions` captions a photo."""
@@ -94,23 +87,11 @@ class Decoder(nn.Module):
         return self.dropout(self.embedding(tokens))
 
     def _advance(self, embedded: Tensor, state: State, memory: Memory) -> tuple[State, Tensor]:
-        if memory.gates is not None:
-            return self._advance_prepared(embedded, state, memory)
         context, weights = self.attention(memory.grid, memory.keys, state.hidden)
         inputs = torch.cat([embedded, self.dropout(context)], -1)
         # LSTMCell takes one batch axis: photos and captions become one.
         hidden, cell = self.lstm(inputs.flatten(0, 1), (state.hidden.flatten(0, 1), state.cell.flatten(0, 1)))
         return State(hidden.view_as(state.hidden), cell.view_as(state.cell)), weights
-
-    def _advance_prepared(self, embedded: Tensor, state: State, memory: Memory) -> tuple[State, Tensor]:
-        """The same, without dropout: what `nn.LSTMCell` does, its gates summed from three parts."""
-        attended, weights = self.attention(memory.gates, memory.keys, state.hidden)  # (B, K, 4H)
-        lstm = self.lstm
-        read = F.linear(embedded, lstm.weight_ih[:, : embedded.shape[-1]], lstm.bias_ih)
-        kept = F.linear(state.hidden, lstm.weight_hh, lstm.bias_hh)
-        enter, forget, candidate, leave = (attended + read + kept).chunk(4, -1)
-        cell = forget.sigmoid() * state.cell + enter.sigmoid() * candidate.tanh()
-        return State(leave.sigmoid() * cell.tanh(), cell), weights
 
     def _logits(self, hidden: Tensor) -> Tensor:
         return F.linear(self.dropout(hidden), self.embedding.weight, self.output_bias)

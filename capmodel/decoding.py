@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .decoder import Decoder, Memory, State
+from .fast_decoder import FastDecoder
 from .tokenizer import END, PAD, START, UNKNOWN
 
 
@@ -97,7 +98,7 @@ class _Step:
 
 @torch.inference_mode()
 def beam_search(
-    decoder: Decoder,
+    decoder: Decoder | FastDecoder,
     memory: Memory,
     options: DecodeOptions = DecodeOptions(),
     prefixes: Sequence[Sequence[int]] | None = None,

@@ -23,18 +23,6 @@ def test_forward_equals_steps():
         torch.testing.assert_close(step_weights, weights[:, :, position])
 
 
-def test_in_training_mode_steps_are_the_same():
-    decoder = make_decoder()  # without dropout, so that the mode should make no difference
-    grid, tokens = torch.randn(2, 9, 6), torch.randint(11, (2, 3))
-    memory = decoder.prepare(grid)
-    state = decoder.step(tokens, decoder.start(memory, 3), memory)[1]
-    prepared = decoder.step(tokens, state, memory)
-    decoder.train()
-    assert decoder.prepare(grid).gates is None
-    plain = decoder.step(tokens, state, decoder.prepare(grid))
-    torch.testing.assert_close(prepared, plain)
-
-
 def test_captions_of_a_photo_do_not_touch_each_other():
     decoder = make_decoder()
     grid, tokens = torch.randn(2, 9, 6), torch.randint(11, (2, 3, 4))

@@ -55,7 +55,7 @@ class Planted(nn.Module):
         self.counts[1, 10:14] = torch.tensor([2.0, 3.0, 1.0, 4.0])
 
     def prepare(self, grid):
-        return Memory(grid, grid, grid)
+        return Memory(grid, grid)
 
     def start(self, memory, captions):
         return 0
@@ -66,7 +66,7 @@ class Planted(nn.Module):
         return logits, state + 1, None
 
     def forward(self, grid, tokens):
-        steps = [self.step(None, place, Memory(grid, grid, grid))[0] for place in range(tokens.shape[-1])]
+        steps = [self.step(None, place, Memory(grid, grid))[0] for place in range(tokens.shape[-1])]
         return torch.stack(steps, 2), None
 
 
@@ -80,7 +80,9 @@ def planted_report(maps):
         return red.unflatten(1, (4, 8)).unflatten(3, (4, 8)).mean((2, 4)).flatten(1)[..., None]
 
     encoder = SimpleNamespace(grid_size=4, mean=torch.zeros(1))  # the mean red of each of 16 cells
-    captioner = SimpleNamespace(model=SimpleNamespace(decoder=Planted(), encoder=encoder), encode=encode)
+    planted = Planted()
+    model = SimpleNamespace(decoder=planted, encoder=encoder)
+    captioner = SimpleNamespace(model=model, decoder=planted, encode=encode)
     words = [("dog", 0, 1), ("ball", 1, 2)]
     for square in pixels:  # the cells that count are bright, the others dark
         for cell in range(16):
@@ -163,10 +165,10 @@ def test_a_word_is_as_probable_as_for_the_probe(lively):
 def test_no_result_depends_on_the_batch(lively, readings):
     reading = readings[0]
     spans = [(start, stop) for _, start, stop in reading.words]
-    memory = lively.model.decoder.prepare(reading.grid[None])
+    memory = lively.decoder.prepare(reading.grid[None])
     hidden = torch.rand(3, 5, 4) < 0.5
     found = [
-        logprobs_hidden(lively.model.decoder, memory, reading.tokens[: spans[-1][1]], spans, hidden, rows)
+        logprobs_hidden(lively.decoder, memory, reading.tokens[: spans[-1][1]], spans, hidden, rows)
         for rows in (1, 4, 64)
     ]
     assert found[0].shape == (3, 5, len(spans))
@@ -177,7 +179,7 @@ def test_no_result_depends_on_the_batch(lively, readings):
 
 @torch.inference_mode()
 def test_the_key_of_a_hidden_cell_is_that_of_the_mean(lively):
-    decoder, grid = lively.model.decoder, torch.randn(1, 4, lively.model.encoder.channels)
+    decoder, grid = lively.decoder, torch.randn(1, 4, lively.model.encoder.channels)
     hidden = torch.tensor([[True, False, True, False], [False, False, False, True]])
     expected = grid.repeat(2, 1, 1)
     expected[hidden] = grid.mean((0, 1))

@@ -55,7 +55,7 @@ def measure_photos(rounds: int) -> dict:
 
 def measure_parts(captioner: Captioner, photos: list[Path], rounds: int) -> dict[str, float]:
     """Where the time goes: the seconds of each part of captioning, one after the other."""
-    decoder, options = captioner.model.decoder, DecodeOptions()
+    decoder, options = captioner.decoder, DecodeOptions()
     squares = [captioner.prepare(photo) for photo in photos]
     grid = captioner.encode(squares)
     with torch.inference_mode():

@@ -10,6 +10,7 @@ import torch
 
 from capmodel.decoder import Decoder
 from capmodel.decoding import DecodeOptions, beam_search
+from capmodel.fast_decoder import FastDecoder
 from capmodel.tokenizer import END, PAD, START, Tokenizer
 from train.crops import shuffled
 from train.data import Example
@@ -119,11 +120,10 @@ def caption_grids(
     decoder: Decoder, tokenizer: Tokenizer, grids: np.ndarray, options: DecodeOptions, batch_size: int = 50
 ) -> list[str]:
     """The best caption of each of N grids (N, L, D)."""
-    decoder.eval()
-    device = decoder.output_bias.device
+    device, quick = decoder.output_bias.device, FastDecoder(decoder.eval())
     captions = []
     for first in range(0, len(grids), batch_size):
         grid = torch.from_numpy(grids[first : first + batch_size].astype(np.float32)).to(device)
-        found = beam_search(decoder, decoder.prepare(grid), options)
+        found = beam_search(quick, quick.prepare(grid), options)
         captions += [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
     return captions

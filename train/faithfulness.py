@@ -143,7 +143,7 @@ def read_photos(captioner: Captioner, photos: Sequence[Path]) -> list[Reading]:
     for first in tqdm(range(0, len(photos), BATCH), desc="captions", unit="batch"):
         squares = [captioner.prepare(photo) for photo in photos[first : first + BATCH]]
         grids = captioner.encode(squares)
-        found = beam_search(captioner.model.decoder, captioner.model.decoder.prepare(grids), DecodeOptions())
+        found = beam_search(captioner.decoder, captioner.decoder.prepare(grids), DecodeOptions())
         for square, grid, [caption] in zip(squares, grids, found, strict=True):
             spans = captioner.tokenizer.word_spans(caption.tokens)
             words = [span for span in spans if span[0] not in FUNCTION_WORDS]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from capmodel import Captioner
-from capmodel.decoder import Decoder, Memory
+from capmodel.decoder import Memory
+from capmodel.fast_decoder import FastDecoder
 from capmodel.probe import hide_cells
 from capmodel.tokenizer import START
 from train.objectives import entropy
@@ -72,22 +73,22 @@ def measure_photo(
     decoder, spans = captioner.model.decoder, [(start, stop) for _, start, stop in reading.words]
     words, tokens = len(spans), reading.tokens[: spans[-1][1]]
     grid = reading.grid.clone()  # no inference tensor any more: gradients are wanted
-    memory = decoder.prepare(grid[None])
+    quick, memory = captioner.decoder, captioner.decoder.prepare(grid[None])
     ends = torch.tensor([[False], [True]]).expand(2, len(grid))
-    whole, blind = logprobs_hidden(decoder, memory, tokens, spans, ends).numpy()
+    whole, blind = logprobs_hidden(quick, memory, tokens, spans, ends).numpy()
 
     # Rankings that all words share, R in all: a pass measures all words, so another word's map costs nothing more.
     maps = reading.maps if words > 1 else np.stack([*reading.maps, stranger])
     orders = np.concatenate([order_cells(np.zeros((DRAWS, len(grid))), random), order_cells(maps, random)])
     hidden = deletion_and_insertion(orders, counts[1:-1])
-    curves = compare(logprobs_hidden(decoder, memory, tokens, spans, hidden).numpy(), words)  # (W, 3, 2, C - 2)
+    curves = compare(logprobs_hidden(quick, memory, tokens, spans, hidden).numpy(), words)  # (W, 3, 2, C - 2)
 
     rivals, correlation, completeness = [], [], []
     for own, (start, stop), gained in zip(reading.maps, spans, whole - blind, strict=True):
         score = word_score(decoder, tokens[:stop], start)
         values = torch.stack([input_x_gradient(score, grid), integrated_gradients(score, grid)]).cpu().numpy()
         hidden = deletion_and_insertion(order_cells(values, random), counts[1:-1])
-        rivals.append(logprobs_hidden(decoder, memory, tokens[:stop], [(start, stop)], hidden)[..., 0].numpy())
+        rivals.append(logprobs_hidden(quick, memory, tokens[:stop], [(start, stop)], hidden)[..., 0].numpy())
         correlation.append([[rank_correlation(own, value) for value in (given, abs(given))] for given in values])
         completeness.append([values[1].sum(), gained])
     curves = np.concatenate([curves, rivals], 1)
@@ -97,8 +98,8 @@ def measure_photo(
 
     chosen = orders[:, : settings.cells]
     holes = [hide_cells(reading.square, cells, captioner.model.encoder.grid_size) for cells in chosen]
-    seen = decoder.prepare(captioner.encode(holes))
-    pixels = compare(word_logprobs(decoder, seen, tokens, spans).cpu().numpy(), words)
+    seen = quick.prepare(captioner.encode(holes))
+    pixels = compare(word_logprobs(quick, seen, tokens, spans).cpu().numpy(), words)
 
     hot = (chosen[:, :, None] == np.arange(len(grid))).any(1).astype(float)  # (R, L)
     overlap = compare(hot @ hot[DRAWS : DRAWS + words].T / settings.cells, words)
@@ -129,13 +130,13 @@ def compare(values: np.ndarray, words: int) -> np.ndarray:
 def hide(memory: Memory, hidden: Tensor) -> Memory:
     """A photo's memory (1, L, ...) with the grid's mean in the cells of each row `hidden` (N, L): (N, L, ...).
 
-    Keys and gates are linear in a cell's vector, so those of the mean are their means.
+    Keys, and what the gates read, are linear in a cell's vector, so those of the mean are their means.
     """
     return Memory(*(torch.where(hidden[..., None], part.mean(1, keepdim=True), part) for part in memory))
 
 
 @torch.inference_mode()
-def word_logprobs(decoder: Decoder, memory: Memory, tokens: Sequence[int], spans: Sequence[Span]) -> Tensor:
+def word_logprobs(decoder: FastDecoder, memory: Memory, tokens: Sequence[int], spans: Sequence[Span]) -> Tensor:
     """The log-probability of each of W words of a caption, after the words before it, on N grids: (N, W)."""
     state = decoder.start(memory, 1)
     found = []
@@ -148,7 +149,7 @@ def word_logprobs(decoder: Decoder, memory: Memory, tokens: Sequence[int], spans
 
 @torch.inference_mode()
 def logprobs_hidden(
-    decoder: Decoder, memory: Memory, tokens: Sequence[int], spans: Sequence[Span], hidden: Tensor, rows: int = ROWS
+    decoder: FastDecoder, memory: Memory, tokens: Sequence[int], spans: Sequence[Span], hidden: Tensor, rows: int = ROWS
 ) -> Tensor:
     """`word_logprobs` with cells hidden in the grid of one photo: hidden (..., L) -> (..., W).
 
