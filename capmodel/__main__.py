@@ -61,12 +61,13 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps({"photo": str(path), **result.as_dict()}), flush=True)
         else:
             print(result.text if len(paths) == 1 else f"{path}: {result.text}", flush=True)
-        captions.append((path, result))
+        if options.html:
+            captions.append((path, result))
         for kind, target in (("png", options.figure), ("gif", options.gif), ("mp4", options.mp4)):
             if target:
                 _export([(path, result)], kind, _numbered(target, number, path) if len(paths) > 1 else target)
     bar.close()
-    if options.html and captions:
+    if captions:
         _export(captions, "html", options.html)
     return int(failed)
 

@@ -23,7 +23,7 @@ from .photos import PhotoError, PhotoSource, load_photo, squash
 from .tokenizer import Tokenizer
 
 BUNDLED = Path(__file__).parent.parent / "assets" / "models"
-BATCH_SIZE = 16  # photos a forward pass
+BATCH_SIZE = 8  # photos a forward pass: on a processor more are no quicker, and take more memory
 LOADERS = 2  # threads that read photos
 
 
@@ -265,7 +265,9 @@ class Captioner:
             Word(
                 text=text,
                 probability=hypothesis.logprobs[start:stop].sum().exp().item(),
-                weights=hypothesis.weights[start:stop].mean(0).view(side, side).cpu().numpy(),
+                # A copy: what PyTorch allocates stays between the large tensors of the search, and the memory in
+                # pieces; a thousand captions then cost half a gigabyte.
+                weights=np.array(hypothesis.weights[start:stop].mean(0).view(side, side).cpu()),
                 alternatives=others,
             )
             for (text, start, stop), others in zip(
