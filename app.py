@@ -29,7 +29,7 @@ from starlette.routing import Route
 from capmodel import Captioner, PhotoError
 from capmodel.album import Album, PhotoGone
 from capmodel.export import KINDS, export
-from capmodel.fast import PRECISIONS
+from capmodel.fast_encoder import PRECISIONS
 from capmodel.jobs import Jobs
 from capmodel.player import player_files, player_item
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from .captioner import Caption, Captioner
 from .decoding import DecodeOptions
-from .fast import PRECISIONS
+from .fast_encoder import PRECISIONS
 from .photos import PhotoError, list_photos, load_photo
 
 

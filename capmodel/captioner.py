@@ -15,8 +15,8 @@ from . import hub
 from .alternatives import Alternatives, word_alternatives
 from .backbone import GridEncoder
 from .decoding import DecodeOptions, Hypothesis, beam_search
-from .fast import FastEncoder
 from .fast_decoder import FastDecoder
+from .fast_encoder import FastEncoder
 from .model import CONFIG, TOKENIZER, CaptionModel, base_folder
 from .normalizers import NORMALIZERS
 from .photos import PhotoError, PhotoSource, load_photo, squash

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from capmodel.fast import has_bfloat16
+from capmodel.fast_encoder import has_bfloat16
 from train.bench import GOALS, MEASURES, main
 from train.bench_photos import time_in_turn
 

@@ -70,6 +70,23 @@ def test_dev_score_rises(trained):
     assert max(scores[-5:]) > 2 * scores[0]
 
 
+def test_backbone_and_decoder_train_on_together(shapes, trained, tmp_path):
+    printed = run(
+        f"python -m train.finetune --data {shapes} --init {trained}/softmax/model --out {tmp_path} --epochs 3 "
+        "--batch-size 12 --captions 2 --learning-rate 2e-3 --backbone-learning-rate 1e-3 --ema 0.9"
+    )
+    assert f"The model is in {tmp_path}/model" in printed
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert {"loss", "captions", "anchor"} <= rows[0].keys()
+    assert len([row for row in rows if "score" in row]) == 3
+    before, after = (load_file(folder / "model" / "model.safetensors") for folder in (trained / "softmax", tmp_path))
+    changed = {
+        name.split(".")[2] for name, value in before.items() if "network" in name and not value.equal(after[name])
+    }
+    assert changed == {"layer3", "layer4"}
+    assert len(run(f"python -m capmodel {shapes}/Images/0000.jpg --model {tmp_path}/model").split()) > 3
+
+
 def test_self_critical_training_goes_on_from_the_model(shapes, trained, tmp_path):
     printed = run(
         f"python -m train.scst --data {shapes} --model {trained}/softmax/model --out {tmp_path} --epochs 2 "

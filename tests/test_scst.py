@@ -128,7 +128,7 @@ def test_training_raises_the_reward_and_captions_stay_whole(tokenizer, reference
     torch.manual_seed(0)
     decoder = Decoder(channels=16, vocabulary=len(tokenizer), hidden=64, attention=16, dropout=0.0)
     grids = [np.random.default_rng(0).normal(size=(5, 4, 16)).astype(np.float16)]
-    batches = PhotoBatches(grids=grids, batch_size=5, seed=0)
+    batches = PhotoBatches(sides=grids, batch_size=5, seed=0)
     task = SelfCritical(decoder, tokenizer, CiderD(references), samples=10, longest=24, sharpness=1)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=5e-3)
     # A start that speaks the language: a few steps of teacher forcing.

@@ -46,7 +46,7 @@ def make_batches(count=6, **changes):
         [[[START, 4 + photo, 5 + k, END][: 4 - k % 2] + [END] * (k % 2) for k in range(3)] for photo in range(count)]
     ]
     return CaptionBatches(
-        **{"grids": grids, "captions": captions, "batch_size": 4, "per_photo": 2, "seed": 0, **changes}
+        **{"sides": grids, "captions": captions, "batch_size": 4, "per_photo": 2, "seed": 0, **changes}
     )
 
 

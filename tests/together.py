@@ -23,7 +23,7 @@ def main(folder: Path, batch_size: int) -> None:
     torch.manual_seed(accelerator.process_index)  # they begin with other weights, and must come to agree
     decoder = Decoder(channels=8, vocabulary=PHOTOS + 8, hidden=16, attention=8, dropout=0.0, normalizer="softmax")
     batches = CaptionBatches(
-        grids=[np.random.default_rng(0).normal(size=(PHOTOS, 4, 8)).astype(np.float16)],
+        sides=[np.random.default_rng(0).normal(size=(PHOTOS, 4, 8)).astype(np.float16)],
         captions=[[[[START, 4 + photo, *([5] * (photo % 3)), END]] for photo in range(PHOTOS)]],
         batch_size=batch_size,
         per_photo=1,

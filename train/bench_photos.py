@@ -12,7 +12,7 @@ from capmodel import Captioner
 from capmodel.alternatives import word_alternatives
 from capmodel.backbone import GridEncoder
 from capmodel.decoding import DecodeOptions, beam_search
-from capmodel.fast import has_bfloat16
+from capmodel.fast_encoder import has_bfloat16
 from capmodel.photos import list_photos
 from capmodel.player import ASSETS
 

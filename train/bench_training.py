@@ -46,7 +46,7 @@ def measure_training(rounds: int) -> dict:
             {"cache": lambda: cached_grids(captioner.model.encoder, photos, next(folders), accelerator)}, rounds
         )
         grids = cached_grids(captioner.model.encoder, photos, Path(folder), accelerator)
-        batches = CaptionBatches(grids=[grids], captions=[tokens], batch_size=BATCH, per_photo=CAPTIONS, seed=0)
+        batches = CaptionBatches(sides=[grids], captions=[tokens], batch_size=BATCH, per_photo=CAPTIONS, seed=0)
         ours = _our_steps(Captioner.from_pretrained().model.decoder, batches, accelerator)
         plain = _plain_steps(Captioner.from_pretrained(), examples, tokens)
         steps = time_in_turn({"ours": lambda: next(ours), "plain": lambda: next(plain)}, rounds)

@@ -29,14 +29,14 @@ class Draw(NamedTuple):
 class PhotoBatches:
     """Batches of photos as a pure function of the step.
 
-    A batch has ``grid`` (B, L, D) and ``photo`` (B,): the photos' numbers, of mirrored ones plus N.
+    A batch has ``photo`` (B,), the photos' numbers, of mirrored ones plus N, and what `show` gives of them.
 
     Attributes:
-        grids: the photos' grids (N, L, D), and if wanted those of the mirrored photos.
+        sides: of each of N photos what `show` needs, and if wanted of the mirrored ones too.
         batch_size: B, photos a process.
     """
 
-    grids: Sequence[np.ndarray]
+    sides: Sequence[Sequence]
     batch_size: int
     seed: int
     process: int = 0
@@ -44,10 +44,12 @@ class PhotoBatches:
 
     def __call__(self, step: int) -> Batch:
         drawn = self.mine(self.draw(step))
-        return {
-            "grid": torch.from_numpy(np.stack([self.grids[side][photo] for photo, side, _ in drawn])),
-            "photo": torch.tensor([side * len(self.grids[0]) + photo for photo, side, _ in drawn]),
-        }
+        photos = torch.tensor([side * len(self.sides[0]) + photo for photo, side, _ in drawn])
+        return {**self.show(drawn), "photo": photos}
+
+    def show(self, drawn: list[Draw]) -> Batch:
+        """``grid`` (B, L, D), from sides that are the photos' grids (N, L, D)."""
+        return {"grid": torch.from_numpy(np.stack([self.sides[side][photo] for photo, side, _ in drawn]))}
 
     def draw(self, step: int) -> list[Draw]:
         """The photos of a step for all processes, from the endless shuffled stream."""
@@ -55,8 +57,8 @@ class PhotoBatches:
         drawn = []
         for position in range(step * world, (step + 1) * world):
             random = np.random.default_rng((self.seed, 1, position))
-            photo = shuffled(position, len(self.grids[0]), self.seed)
-            drawn.append(Draw(photo, int(random.integers(len(self.grids))), random))
+            photo = shuffled(position, len(self.sides[0]), self.seed)
+            drawn.append(Draw(photo, int(random.integers(len(self.sides))), random))
         return drawn
 
     def mine(self, all_processes: list) -> list:
@@ -72,7 +74,7 @@ class CaptionBatches(PhotoBatches):
     an average process.
 
     Attributes:
-        captions: tokens of the captions of each photo, for each of `grids`.
+        captions: tokens of the captions of each photo, for each of `sides`.
         per_photo: K. A photo with fewer captions shows some twice.
     """
 

@@ -1,4 +1,4 @@
-"""Random crops of photos without captions, for training a backbone."""
+"""Random crops of photos, for training a backbone."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +24,7 @@ def shuffled(position: int, count: int, seed: int) -> int:
 
 
 def random_crop(photo: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
-    """A crop of 20 to 100 % of the photo's area, 3:4 to 4:3, maybe mirrored, as (size, size, 3).
+    """A crop of 20 to 100 % of the photo's area, 3:4 to 4:3, as (size, size, 3).
 
     Szegedy et al. (2015), "Going Deeper with Convolutions", section 6.
     """
@@ -34,15 +34,27 @@ def random_crop(photo: np.ndarray, size: int, random: np.random.Generator) -> np
     crop_width = min(width, round((area * ratio) ** 0.5))
     crop_height = min(height, round((area / ratio) ** 0.5))
     top, left = random.integers(height - crop_height + 1), random.integers(width - crop_width + 1)
-    crop = photo[top : top + crop_height, left : left + crop_width]
-    crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if crop_width > size else cv2.INTER_CUBIC)
-    return crop[:, ::-1] if random.random() < 0.5 else crop
+    return _resize(photo[top : top + crop_height, left : left + crop_width], size)
+
+
+def gentle_crop(photo: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
+    """A crop of 80 to 100 % of height and width, squashed to (size, size, 3): its captions are still true, mostly."""
+    height, width = photo.shape[:2]
+    crop_height, crop_width = (round(side * random.uniform(0.8, 1)) for side in (height, width))
+    top, left = random.integers(height - crop_height + 1), random.integers(width - crop_width + 1)
+    return _resize(photo[top : top + crop_height, left : left + crop_width], size)
+
+
+def _resize(crop: np.ndarray, size: int) -> np.ndarray:
+    return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if crop.shape[1] > size else cv2.INTER_CUBIC)
 
 
 def crop_batch(photos: list[Path], positions: range, size: int, seed: int) -> Tensor:
-    """The crops at these positions of the endless stream: uint8 (B, 3, size, size)."""
+    """The crops at these positions of the endless stream, half of them mirrored: uint8 (B, 3, size, size)."""
     crops = []
     for position in positions:
         photo = load_photo(photos[shuffled(position, len(photos), seed)])
-        crops.append(random_crop(photo, size, np.random.default_rng((seed, 1, position))))
+        random = np.random.default_rng((seed, 1, position))
+        crop = random_crop(photo, size, random)
+        crops.append(crop[:, ::-1] if random.random() < 0.5 else crop)
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)

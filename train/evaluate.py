@@ -17,7 +17,7 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from capmodel import Caption, Captioner, DecodeOptions
-from capmodel.fast import PRECISIONS
+from capmodel.fast_encoder import PRECISIONS
 from train.data import SPLITS, load_split
 from train.loop import make_accelerator
 from train.objectives import entropy

@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     model.decoder.dropout.p = options.dropout
     batches = PhotoBatches(
-        grids=grids,
+        sides=grids,
         batch_size=options.batch_size,
         seed=options.seed,
         process=accelerator.process_index,

@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     task = TeacherForcing(model.decoder, regularization)
     batches = CaptionBatches(
-        grids=grids,
+        sides=grids,
         captions=[encode_captions(tokenizer, examples, mirrored) for mirrored in sides],
         batch_size=options.batch_size,
         per_photo=options.captions,

@@ -4,10 +4,9 @@ import pytest
 import torch
 from conftest import PHOTOS
 
-from capmodel import Captioner
-from capmodel import fast as fast_module
+from capmodel import Captioner, fast_encoder
 from capmodel.backbone import GridEncoder
-from capmodel.fast import FastEncoder
+from capmodel.fast_encoder import FastEncoder
 
 
 def make_encoder(name: str) -> GridEncoder:
@@ -57,7 +56,7 @@ def test_bf16_gives_a_photo_the_same_grid_whoever_comes_with_it(captioner):
 def test_auto_asks_the_processor(monkeypatch, pixels):
     encoder = make_encoder("resnet18")
     for has_it, precision in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr(fast_module, "has_bfloat16", lambda has_it=has_it: has_it)
+        monkeypatch.setattr(fast_encoder, "has_bfloat16", lambda has_it=has_it: has_it)
         torch.testing.assert_close(
             FastEncoder(encoder)(pixels), FastEncoder(encoder, precision)(pixels), rtol=0, atol=0
         )

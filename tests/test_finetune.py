@@ -1,0 +1,107 @@
+"""Training backbone and decoder together: what it sees, what may change, and what holds it."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from capmodel.backbone import GridEncoder
+from capmodel.decoder import Decoder
+from capmodel.tokenizer import END, START
+from train.crops import gentle_crop
+from train.finetune import CropBatches, FineTuning
+from train.objectives import TeacherForcing
+from train.teacher import Teacher, freeze
+
+
+@pytest.fixture
+def half_red(tmp_path):
+    """A photo that is red on its left."""
+    pixels = np.zeros((60, 90, 3), np.uint8)
+    pixels[:, :45, 0] = 255
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def make_task(anchor: float) -> FineTuning:
+    torch.manual_seed(0)
+    encoder = GridEncoder("test_resnet", image_size=64)
+    decoder = Decoder(channels=encoder.channels, vocabulary=12, hidden=16, attention=8, dropout=0.0)
+    return FineTuning(encoder, TeacherForcing(decoder), anchor)
+
+
+def make_batch() -> dict:
+    tokens = torch.tensor([START, 5, 6, END]).expand(2, 1, 4)
+    pixels = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)
+    return {"pixels": pixels, "tokens": tokens, "targets": 6, "temperature": 1.0}
+
+
+def test_gentle_crops_lie_inside_the_photo_and_show_most_of_it():
+    photo = np.zeros((40, 90, 3), np.uint8)
+    photo[..., 0] = np.arange(90)
+    for seed in range(50):
+        crop = gentle_crop(photo, 32, np.random.default_rng(seed))
+        assert crop.shape == (32, 32, 3)
+        assert crop[..., 0].max() <= 91
+        assert 60 <= int(crop[..., 0].max()) - int(crop[..., 0].min()) <= 91
+
+
+def test_mirrored_photos_come_with_mirrored_captions(half_red):
+    captions = [[[[START, 7, END]]], [[[START, 8, END]]]]  # of the photo, and of the mirrored one
+    batches = CropBatches(sides=[[half_red]] * 2, captions=captions, per_photo=1, batch_size=1, seed=0, size=32)
+    seen = set()
+    for step in range(20):
+        batch = batches(step)
+        left, right = (half.float().mean().item() for half in batch["pixels"][0, 0].chunk(2, -1))
+        word = batch["tokens"][0, 0, 1].item()
+        assert word == (7 if left > right else 8)
+        seen.add(word)
+        assert torch.equal(batch["pixels"], batches(step)["pixels"])
+    assert seen == {7, 8}
+
+
+def test_captions_teach_the_backbone_but_not_its_frozen_stages_nor_its_statistics():
+    task, batch = make_task(anchor=0), make_batch()
+    freeze(task.encoder, 2)
+    before = {name: value.clone() for name, value in task.encoder.state_dict().items()}
+    optimizer = torch.optim.SGD(task.parameters(), lr=0.1)
+    task.train()
+    task(batch)["loss"].backward()
+    optimizer.step()
+    changed = {name for name, value in task.encoder.state_dict().items() if not torch.equal(value, before[name])}
+    assert {name.split(".")[1] for name in changed} == {"layer3", "layer4"}
+    assert not any("running" in name for name in changed)
+
+
+def test_the_anchor_is_the_distance_to_the_teacher():
+    task, batch = make_task(anchor=2.0), make_batch()
+    losses = task(batch)
+    torch.testing.assert_close(losses["loss"], losses["captions"] + 2 * losses["anchor"])
+    optimizer = torch.optim.Adam(task.projection.parameters(), lr=1e-2)
+    for _ in range(60):
+        anchor = task(batch)["anchor"]
+        anchor.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert anchor < 0.5 * losses["anchor"]
+    assert all(parameter.grad is None for parameter in task.teacher.parameters())
+
+
+def test_the_teacher_never_trains():
+    task = make_task(anchor=1.0).train()
+    assert isinstance(task.teacher, Teacher)
+    assert not any(module.training for module in task.teacher.modules())
+    assert not any(module.training for module in task.encoder.modules())
+    assert task.captions.decoder.training
+
+
+@pytest.mark.parametrize(("name", "first"), [("resnet26d", "layer2."), ("densenet121", "features.transition1.")])
+def test_freezing_one_stage_of_either_family(name, first):
+    encoder = GridEncoder(name)
+    freeze(encoder, 0)
+    assert all(parameter.requires_grad for parameter in encoder.parameters())
+    freeze(encoder, 1)
+    learning = [parameter.requires_grad for parameter in encoder.network.parameters()]
+    names = [name for name, _ in encoder.network.named_parameters()]
+    assert names[learning.index(True)].startswith(first)
+    assert learning == sorted(learning)

@@ -1,0 +1,184 @@
+"""Trains backbone and decoder together on captions: the backbone's last stages learn to see what is talked about.
+
+    pip install -r train/requirements.txt
+    python -m train.finetune --data flickr8k --init runs/softmax/model --out runs/finetuned
+
+Every photo is cropped anew each time and maybe mirrored, so nothing is cached. A few thousand captioned photos are soon
+known by heart; so the backbone is held near its teacher, whose features it must still predict (as in train.distill).
+The finished model is the folder runs/finetuned/model. Decoders that shared the old backbone need train.xe again.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from capmodel import Captioner
+from capmodel.backbone import GridEncoder
+from capmodel.decoding import DecodeOptions
+from capmodel.model import TOKENIZER
+from capmodel.photos import load_photo, squash
+from train.captions import CaptionBatches, Draw, caption_grids, encode_captions
+from train.crops import gentle_crop
+from train.data import load_split
+from train.loop import Batch, FitOptions, fit, make_accelerator
+from train.objectives import Regularization, TeacherForcing
+from train.scoring import quick_cider
+from train.teacher import Teacher, freeze, standardize
+
+BATCH = 32  # photos a forward pass when their captions are judged
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropBatches(CaptionBatches):
+    """Batches of photos, each cropped anew, with K of its captions; its `sides` are lists of files.
+
+    Attributes:
+        size: S, of the square that a crop is squashed to.
+    """
+
+    size: int
+
+    def show(self, drawn: list[Draw]) -> Batch:
+        """``pixels``, uint8 (B, 3, S, S)."""
+        crops = []
+        for photo, side, random in drawn:
+            crop = gentle_crop(load_photo(self.sides[side][photo]), self.size, random)
+            crops.append(crop[:, ::-1] if side else crop)
+        return {"pixels": torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)}
+
+
+class FineTuning(nn.Module):
+    """Teacher forcing through the backbone, and how far the backbone is from its teacher.
+
+    BatchNorm keeps its statistics: those of a few crops would be noise.
+
+    Args:
+        anchor: weight of the mean squared error of the teacher's last features, each of variance 1, as a
+            linear layer predicts them from the grid; 0 needs no teacher.
+    """
+
+    def __init__(self, encoder: GridEncoder, captions: TeacherForcing, anchor: float):
+        super().__init__()
+        self.encoder, self.captions, self.anchor = encoder, captions, anchor
+        if anchor:
+            self.teacher = Teacher()
+            self.projection = nn.Linear(encoder.channels, self.teacher.channels)
+
+    def train(self, mode: bool = True) -> "FineTuning":
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Losses for ``pixels``, uint8 (B, 3, S, S), and what `TeacherForcing` needs besides a grid."""
+        grid = self.encoder(batch["pixels"])
+        losses = {"captions": self.captions({**batch, "grid": grid})["loss"]}
+        if self.anchor:
+            last, _ = self.teacher(batch["pixels"])
+            losses["anchor"] = F.mse_loss(self.projection(grid).float(), standardize(last).flatten(2).transpose(1, 2))
+        return {"loss": losses["captions"] + self.anchor * losses.get("anchor", 0), **losses}
+
+
+@torch.inference_mode()
+def encode_photos(encoder: GridEncoder, photos: Sequence[Path], accelerator: Accelerator) -> np.ndarray:
+    """The grids (N, L, D) of whole photos, in fp16."""
+    grids = []
+    for first in range(0, len(photos), BATCH):
+        squares = [
+            squash(load_photo(photo, at_least=encoder.image_size), encoder.image_size, encoder.interpolation)
+            for photo in photos[first : first + BATCH]
+        ]
+        pixels = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).to(accelerator.device)
+        with accelerator.autocast():
+            grids.append(encoder.eval()(pixels).half().cpu().numpy())
+    return np.concatenate(grids)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
+    parser.add_argument("--init", required=True, help="the model to go on from")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model and the checkpoint")
+    parser.add_argument("--freeze", type=int, default=2, metavar="N", help="keep the stem and the first N stages of the "
+                        "backbone as they are")  # fmt: skip
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--batch-size", type=int, default=32, help="photos a step and process")
+    parser.add_argument("--captions", type=int, default=5, help="captions a photo and step")
+    parser.add_argument("--learning-rate", type=float, default=5e-4, help="of the decoder")
+    parser.add_argument("--backbone-learning-rate", type=float, default=1e-4)
+    parser.add_argument("--anchor", type=float, default=0.5, help="weight of what holds the backbone near its teacher")
+    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--label-smoothing", type=float, default=Regularization.label_smoothing)
+    parser.add_argument("--cell-dropout", type=float, default=0.0, help="probability of a cell to be hidden")
+    parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
+    parser.add_argument("--ema", type=float, default=0.998, help="decay of the weights' moving average")
+    parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="bf16")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+
+    accelerator = make_accelerator(options.precision)
+    torch.manual_seed(options.seed)
+    examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
+    captioner = Captioner.from_pretrained(options.init)
+    model, tokenizer = captioner.model, captioner.tokenizer
+    model.decoder.dropout.p = options.dropout
+    freeze(model.encoder, options.freeze)
+    regularization = Regularization(label_smoothing=options.label_smoothing, cell_dropout=options.cell_dropout)
+    task = FineTuning(model.encoder, TeacherForcing(model.decoder, regularization), options.anchor)
+    task.to(memory_format=torch.channels_last)
+    batches = CropBatches(
+        sides=[[example.photo for example in examples]] * 2,
+        captions=[encode_captions(tokenizer, examples, mirrored) for mirrored in (False, True)],
+        size=model.encoder.image_size,
+        batch_size=options.batch_size,
+        per_photo=options.captions,
+        seed=options.seed,
+        process=accelerator.process_index,
+        processes=accelerator.num_processes,
+    )
+    per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
+
+    def batch_at(step: int) -> Batch:
+        return {**batches(step), "temperature": options.temperature}
+
+    def validate(task: FineTuning) -> dict[str, float]:
+        grids = encode_photos(task.encoder, [example.photo for example in dev], accelerator)
+        captions = caption_grids(task.captions.decoder, tokenizer, grids, DecodeOptions(alternatives=0))
+        return {"score": quick_cider([example.captions for example in dev], captions)}
+
+    backbone = [parameter for parameter in task.encoder.parameters() if parameter.requires_grad]
+    others = [parameter for name, parameter in task.named_parameters() if not name.startswith(("encoder.", "teacher."))]
+    groups = [{"params": others}, {"params": backbone, "lr": options.backbone_learning_rate}]
+    fit(
+        task,
+        batch_at,
+        torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=0.01),
+        FitOptions(
+            steps=options.epochs * per_epoch,
+            warmup=min(100, per_epoch),
+            ema=options.ema,
+            validate_every=per_epoch,
+            save_every=min(100, per_epoch),
+            seed=options.seed,
+        ),
+        options.out,
+        accelerator,
+        validate,
+    )
+    if accelerator.is_main_process:
+        task.load_state_dict(load_file(options.out / "best.safetensors"))
+        model.save(options.out / "model")
+        (options.out / "model" / TOKENIZER).write_bytes(tokenizer.path.read_bytes())
+        accelerator.print(f"The model is in {options.out / 'model'}")
+
+
+if __name__ == "__main__":
+    main()
