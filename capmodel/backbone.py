@@ -69,12 +69,11 @@ class GridEncoder(nn.Module):
         return maps.flatten(2).transpose(1, 2)
 
     def save(self, folder: Path) -> None:
-        """Writes ``backbone.json`` and ``backbone.safetensors``."""
+        """Writes ``backbone.json`` and ``backbone.safetensors``, as `compact` has them."""
         folder.mkdir(parents=True, exist_ok=True)
         settings = {"name": self.name, "image_size": self.image_size}
         (folder / "backbone.json").write_text(json.dumps(settings) + "\n")
-        weights = {name: value.contiguous() for name, value in self.state_dict().items()}
-        save_file(weights, folder / "backbone.safetensors")
+        save_file(compact(self.state_dict()), folder / "backbone.safetensors", metadata={"format": "pt"})
 
     @classmethod
     def load(cls, folder: Path) -> "GridEncoder":
@@ -87,6 +86,17 @@ class GridEncoder(nn.Module):
     def stages(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """The last feature map (B, D, side, side) and those at strides 4, 8, 16 and 32, in this order."""
         return stage_maps(self.network, self.normalize(pixels))
+
+
+def compact(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they are stored: matrices as fp16.
+
+    Vectors stay fp32: they are few, and BatchNorm's variances can be smaller than fp16 resolves.
+    """
+    return {
+        name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous()
+        for name, value in weights.items()
+    }
 
 
 def stage_maps(network: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .backbone import GridEncoder
+from .backbone import GridEncoder, compact
 from .decoder import Decoder
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.model"
@@ -66,10 +66,7 @@ class CaptionModel(nn.Module):
         return self.decoder(self.encoder(pixels), tokens)
 
     def save(self, folder: Path, base: str | None = None) -> None:
-        """Writes ``config.json`` and ``model.safetensors``.
-
-        Matrices are stored as fp16. Vectors stay fp32: they are few, and BatchNorm's variances
-        can be smaller than fp16 resolves.
+        """Writes ``config.json`` and ``model.safetensors``, as `compact` has them.
 
         Args:
             base: leave the backbone out, since it is that of the model in the folder of this name
@@ -78,12 +75,10 @@ class CaptionModel(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         settings = {"base": base, **asdict(self.config)} if base else asdict(self.config)
         (folder / CONFIG).write_text(json.dumps(settings, indent=2) + "\n")
-        weights = {
-            name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous()
-            for name, value in self.state_dict().items()
-            if not (base and name.startswith(BACKBONE))
-        }
-        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+        weights = self.state_dict()
+        if base:
+            weights = {name: value for name, value in weights.items() if not name.startswith(BACKBONE)}
+        save_file(compact(weights), folder / WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
     def load(cls, folder: Path, encoder: GridEncoder | None = None) -> "CaptionModel":

@@ -56,9 +56,13 @@ def test_names_hold_both_families():
     assert "vit_base_patch16_224" not in names
 
 
-def test_saved_backbone_is_the_same(tmp_path):
+def test_saved_backbone_is_the_same_in_16_bits(tmp_path):
     encoder = GridEncoder("test_resnet", image_size=64).eval()
     encoder.save(tmp_path)
+    assert (tmp_path / "backbone.safetensors").stat().st_size < 2.2 * sum(map(torch.numel, encoder.parameters()))
+    for parameter in encoder.parameters():
+        if parameter.ndim > 1:
+            parameter.data = parameter.half().float()
     again = GridEncoder.load(tmp_path).eval()
     photos = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     assert torch.equal(encoder(photos), again(photos))
