@@ -31,6 +31,7 @@ from capmodel.album import Album, PhotoGone
 from capmodel.export import KINDS, export
 from capmodel.fast_encoder import PRECISIONS
 from capmodel.jobs import Jobs
+from capmodel.memory import limit_pools
 from capmodel.player import player_files, player_item
 
 log = logging.getLogger(__name__)
@@ -275,6 +276,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="make the page, caption one example photo, and leave")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     options = parser.parse_args()
+    limit_pools(2)
     with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see Album
         captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
     kept_seconds = round(60 * options.kept_minutes)

@@ -267,7 +267,7 @@ class Captioner:
                 probability=hypothesis.logprobs[start:stop].sum().exp().item(),
                 # A copy: what PyTorch allocates stays between the large tensors of the search, and the memory in
                 # pieces; a thousand captions then cost half a gigabyte.
-                weights=np.array(hypothesis.weights[start:stop].mean(0).view(side, side).cpu()),
+                weights=hypothesis.weights[start:stop].mean(0).view(side, side).cpu().numpy().copy(),
                 alternatives=others,
             )
             for (text, start, stop), others in zip(

@@ -1,4 +1,4 @@
-"""Freed memory goes back to the system. In a process of its own: here others hold what they like."""
+"""The memory of a long-lived process stays small. In processes of their own: here others hold what they like."""
 
 import platform
 import subprocess
@@ -30,7 +30,42 @@ print(found, held - resident())
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries hold nothing back")
+POOLS = """
+import ctypes, sys, threading
+from capmodel.memory import limit_pools
+
+if sys.argv[1:]:
+    print(limit_pools(2))
+barrier = threading.Barrier(6)
+
+def work():
+    piece = ctypes.create_string_buffer(50_000)
+    barrier.wait()
+
+threads = [threading.Thread(target=work) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+ctypes.CDLL(None).malloc_stats()  # prints each pool to the standard error
+"""
+
+glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries hold nothing back")
+
+
+@glibc_only
+def test_threads_share_their_pools():
+    pools = {}
+    for limit in ([], ["limit"]):
+        done = subprocess.run(
+            [sys.executable, "-c", POOLS, *limit], capture_output=True, text=True, timeout=120, check=True
+        )
+        pools[bool(limit)] = done.stderr.count("Arena")
+        assert done.stdout.split() == ["True"] * len(limit)
+    assert pools[True] <= 2 < pools[False]
+
+
+@glibc_only
 def test_freed_memory_goes_back():
     done = subprocess.run([sys.executable, "-c", HOLD], capture_output=True, text=True, timeout=120, check=True)
     found, megabytes = done.stdout.split()
