@@ -161,6 +161,7 @@ def other_word(page: Page, random: Random) -> None:
     panel(page, random, "Other words")
     any_of(page, random, ".words button").click()
     any_of(page, random, ".chips button.chip").click()
+    page.locator(".panel .busy").wait_for(state="detached", timeout=PATIENCE)  # there may be an undo from before
     answered(page, ".undo")
 
 

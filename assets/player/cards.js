@@ -76,9 +76,7 @@ function removeItem(one) {
   forget(one);
   if (item === one) {
     openPanel(null);
-    item = null;
-    setPlaying(false);
-    player.hidden = true;
+    shut();
     const next = items.slice(at).concat(items.slice(0, at).reverse()).find(each => each.state === 'done');
     if (next) open(next);
     sharpen();

@@ -31,6 +31,13 @@ function open(next) {
   useCaption();
 }
 
+function shut() {
+  setPlaying(false);
+  cancelAnimationFrame(frame);   // a map that is gliding has no photo any more
+  item = null;
+  player.hidden = true;
+}
+
 // The caption in the player is another one: of another photo, another candidate, or steered.
 function useCaption(start = 0) {
   word = Math.min(start, caption().words.length - 1);
