@@ -53,6 +53,7 @@ def test_swelling():
 
 def test_rests():
     assert [SCHEDULE.left_of_rest(moment) for moment in (0, 249, 250, 299, 300, 560)] == [0, 0, 50, 1, 0, 40]
+    assert [SCHEDULE.until_rest(moment) for moment in (0, 249, 250, 299, 300, 560)] == [250, 1, 0, 0, 250, 0]
     read = SCHEDULE.at_rest(samples(lambda seconds: 1e9 if SCHEDULE.left_of_rest(seconds) else 2e9))
     assert [sample.memory for sample in read] == [10**9] * 12
     assert all(8 >= 300 - sample.seconds % 300 > 0 for sample in read)

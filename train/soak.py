@@ -4,7 +4,7 @@
     python -m train.soak --minutes 3 --browsers 1 --seed 7 --json
     python -m train.soak --minutes 60 --out runs/soak  # keeps the server's log and all samples
 
-The server is app.py, in a process and with a temporary folder of its own. It keeps photos for 3 minutes here, not for
+The server is app.py, in a process and with a temporary folder of its own. It keeps photos for 1 minute here, not for
 45: so within the hour what comes and what is deleted are in balance for most of the time. A visitor is a browser that
 reads, clicks, brings new photos, saves, reloads, leaves and comes back as somebody else (train/soak_actions.py), with
 up to three seconds between two actions. When the time is over all leave, and what they brought must be deleted.
@@ -13,9 +13,10 @@ Its limits, each checked (train/soak_report.py); the exit status is 1 where one 
 
 - no exception in the server's log, no error in a page, no action that fails;
 - the server's memory (resident, with child processes) climbs by less than 20 MB/h after the first third of the time,
-  which is for models and caches to fill. Every 2.5 minutes all visitors rest for a while, and it is read at the end of
-  that: while they are busy it goes up and down by hundreds of megabytes, under which nothing so small could be seen. A
-  line goes through these values by least squares; a run with fewer than eight of them (30 minutes) does not tell;
+  which is for models and caches to fill. Every 5 minutes all visitors leave until what they brought is deleted, and it
+  is read then: while they are busy it goes up and down by hundreds of megabytes, and with the photos that are there by
+  dozens, under which nothing so small could be seen. A line goes through these values by least squares; a run with
+  fewer than six of them (45 minutes) does not tell;
 - the temporary folder is on average no more than a quarter larger in the last third of the time than in the middle
   third, and after the visitors left no larger than before they came.
 
@@ -40,9 +41,9 @@ from train.bench_page import serve_page
 from train.soak_report import Sample, Schedule, Tally, as_text, memory_of, size_of, summarize
 from train.soak_visitor import visit
 
-KEPT_MINUTES = 3.0
-REST_EVERY = 150.0  # seconds
-REST = 20.0  # seconds, besides those until the server's next sweep: for what was begun before
+KEPT_MINUTES = 1.0
+REST_EVERY = 300.0  # seconds; more where photos are kept for so long that visitors would be away for most of the time
+REST = 20.0  # seconds, besides those until everything is deleted: for what was begun before
 PERIOD = 3.0  # seconds between two samples
 FINISH = 120.0  # seconds for files that are in the making when the visitors leave
 LEAST = 6  # samples, fewer of which tell nothing
@@ -67,7 +68,8 @@ def soak(minutes: float, browsers: int, seed: int, kept_minutes: float, folder: 
     temporary.mkdir(parents=True)
     # The server sweeps photos away, and gives memory back, every tenth of the time that it keeps them, or every minute.
     sweep = min(60, 6 * kept_minutes)
-    schedule = Schedule(every=REST_EVERY, rest=sweep + REST)
+    away = 60 * kept_minutes + sweep + REST
+    schedule = Schedule(every=max(REST_EVERY, 2 * away), rest=away)
     own = {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GRADIO_")} | own
     with ExitStack() as stack:

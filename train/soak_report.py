@@ -13,7 +13,7 @@ import numpy as np
 
 WARM_UP = 1 / 3  # of the time: until then models and caches fill, and photos have begun to be deleted
 STEEPEST = 20.0  # MB/h of memory after the warm-up
-FEWEST = 8  # rests, fewer of which do not tell memory's slope
+FEWEST = 6  # rests, fewer of which do not tell memory's slope
 SWELLING = 1.25  # mean size of the temporary folder in the last third of the time, by that of the middle third
 MEGABYTE = 1e6
 
@@ -29,7 +29,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When the visitors act and when all rest, so that memory can be read without what is in use for a moment.
+    """When the visitors act and when all are away, so that memory can be read without what is in use for a while.
 
     Attributes:
         every: seconds from the end of one rest to the end of the next.
@@ -45,6 +45,10 @@ class Schedule:
         """Seconds until the rest is over that a moment lies in; 0 if it lies in none."""
         left = self.every - seconds % self.every
         return left if left <= self.rest else 0.0
+
+    def until_rest(self, seconds: float) -> float:
+        """Seconds until the next rest begins; 0 in a rest."""
+        return max(0.0, self.every - self.rest - seconds % self.every)
 
     def at_rest(self, samples: Sequence[Sample]) -> list[Sample]:
         """One sample a rest, the one with the median memory."""

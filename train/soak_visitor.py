@@ -34,19 +34,18 @@ def visit(address: str, began: float, until: float, schedule: Schedule, seed: st
     """
     random, tally = Random(seed), Tally()
 
-    def pause() -> float:
-        return 1000 * (schedule.left_of_rest(time.monotonic() - began) + random.uniform(*PAUSE))
-
     with sync_playwright() as playwright:
         binary = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=binary, args=ARGUMENTS)
         while time.monotonic() < until:
-            leaves = min(until, time.monotonic() + random.uniform(*STAY))
+            time.sleep(schedule.left_of_rest(time.monotonic() - began))
+            now = time.monotonic()
+            leaves = min(until, now + random.uniform(*STAY), now + schedule.until_rest(now - began))
             try:
                 with new_visitor(browser, address, random, tally) as page:
                     tally.done["come_as_new_visitor"] += 1
                     while time.monotonic() < leaves and act(page, random, tally):
-                        page.wait_for_timeout(pause())
+                        page.wait_for_timeout(1000 * random.uniform(*PAUSE))
             except Error as error:  # the page did not even open, or is gone
                 fail(tally, "come_as_new_visitor", error)
                 time.sleep(PAUSE[1])
