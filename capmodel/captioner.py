@@ -265,8 +265,8 @@ class Captioner:
             Word(
                 text=text,
                 probability=hypothesis.logprobs[start:stop].sum().exp().item(),
-                # A copy: what PyTorch allocates stays between the large tensors of the search, and the memory in
-                # pieces; a thousand captions then cost half a gigabyte.
+                # A copy: a small tensor that stays between the large ones of the search breaks the memory into
+                # pieces; a thousand captions would cost half a gigabyte.
                 weights=hypothesis.weights[start:stop].mean(0).view(side, side).cpu().numpy().copy(),
                 alternatives=others,
             )

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .decoder import Decoder, Memory, State
+from .fast_encoder import state_of
 
 Linear = Callable[[Tensor], Tensor]
 
@@ -40,8 +41,7 @@ class FastDecoder:
     @torch.inference_mode()
     def prepare(self, grid: Tensor) -> Memory:
         """Grid (B, L, D) -> what `step` needs of it: what the gates read of it, (B, L, 4H), and keys (B, L, A)."""
-        # A tensor counts how often it was written to.
-        state = tuple((value.data_ptr(), value._version) for value in self.decoder.state_dict().values())
+        state = state_of(self.decoder)
         if state != self._state:
             self._layers, self._state = _Layers.of(self.decoder), state
         return Memory(self._layers.cells(grid), self._layers.keys(grid))

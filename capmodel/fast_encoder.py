@@ -22,6 +22,12 @@ def has_bfloat16() -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
+def state_of(module: nn.Module) -> tuple:
+    """Equal as long as nobody wrote to the module's weights or moved them."""
+    # A tensor counts how often it was written to.
+    return tuple((value.data_ptr(), value._version) for value in module.state_dict().values())
+
+
 class FastEncoder:
     """Encodes like a `GridEncoder`, without gradients; the encoder itself stays as it is.
 
@@ -76,8 +82,7 @@ _made: weakref.WeakKeyDictionary[GridEncoder, dict[torch.dtype, tuple[tuple, nn.
 
 
 def _prepared(encoder: GridEncoder, dtype: torch.dtype) -> nn.Module:
-    # A tensor counts how often it was written to.
-    state = tuple((value.data_ptr(), value._version) for value in encoder.state_dict().values())
+    state = state_of(encoder)
     kept = _made.setdefault(encoder, {})
     if dtype not in kept or kept[dtype][0] != state:
         kept[dtype] = state, _fused(encoder).to(dtype, memory_format=torch.channels_last)

@@ -11,10 +11,7 @@ def limit_pools(count: int) -> bool:
     The GNU C library would make up to eight times as many pools as there are cores. Each breaks into pieces of its own as
     photos and tensors come and go, so memory climbs for hours. With other C libraries this does nothing.
     """
-    try:
-        return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, count))
-    except (AttributeError, OSError, TypeError):  # macOS, musl; Windows
-        return False
+    return _call("mallopt", M_ARENA_MAX, count)
 
 
 def trim() -> bool:
@@ -23,7 +20,11 @@ def trim() -> bool:
     The GNU C library keeps freed memory: after some minutes of photos and tensors that is half a gigabyte. Takes
     milliseconds. With other C libraries it does nothing.
     """
+    return _call("malloc_trim", 0)
+
+
+def _call(function: str, *arguments: int) -> bool:
     try:
-        return bool(ctypes.CDLL(None).malloc_trim(0))
+        return bool(getattr(ctypes.CDLL(None), function)(*arguments))
     except (AttributeError, OSError, TypeError):  # macOS, musl; Windows
         return False

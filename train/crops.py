@@ -33,20 +33,22 @@ def random_crop(photo: np.ndarray, size: int, random: np.random.Generator) -> np
     ratio = np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3)))
     crop_width = min(width, round((area * ratio) ** 0.5))
     crop_height = min(height, round((area / ratio) ** 0.5))
-    top, left = random.integers(height - crop_height + 1), random.integers(width - crop_width + 1)
-    return _resize(photo[top : top + crop_height, left : left + crop_width], size)
+    return _cut(photo, crop_height, crop_width, size, random)
 
 
 def gentle_crop(photo: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
     """A crop of 80 to 100 % of height and width, squashed to (size, size, 3): its captions are still true, mostly."""
     height, width = photo.shape[:2]
     crop_height, crop_width = (round(side * random.uniform(0.8, 1)) for side in (height, width))
-    top, left = random.integers(height - crop_height + 1), random.integers(width - crop_width + 1)
-    return _resize(photo[top : top + crop_height, left : left + crop_width], size)
+    return _cut(photo, crop_height, crop_width, size, random)
 
 
-def _resize(crop: np.ndarray, size: int) -> np.ndarray:
-    return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if crop.shape[1] > size else cv2.INTER_CUBIC)
+def _cut(photo: np.ndarray, height: int, width: int, size: int, random: np.random.Generator) -> np.ndarray:
+    """A crop of this height and width from anywhere in the photo, as (size, size, 3)."""
+    top = random.integers(photo.shape[0] - height + 1)
+    left = random.integers(photo.shape[1] - width + 1)
+    crop = photo[top : top + height, left : left + width]
+    return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if width > size else cv2.INTER_CUBIC)
 
 
 def crop_batch(photos: list[Path], positions: range, size: int, seed: int) -> Tensor:

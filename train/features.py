@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,25 @@ def _key(encoder: GridEncoder, photos: Sequence[Path], mirrored: bool) -> str:
     return digest.hexdigest()[:16]
 
 
-@torch.inference_mode()
+def encode_photos(
+    encoder: GridEncoder, photos: Sequence[Path], accelerator: Accelerator, *, mirrored: bool = False
+) -> Iterator[np.ndarray]:
+    """The grids (B, L, D) of whole photos, batch by batch, in fp16; the next photos are loaded meanwhile."""
+    encoder = encoder.eval().to(accelerator.device, memory_format=torch.channels_last)
+
+    def load(photo: Path) -> torch.Tensor:
+        square = squash(load_photo(photo, at_least=encoder.image_size), encoder.image_size, encoder.interpolation)
+        return torch.from_numpy(square[:, ::-1].copy() if mirrored else square)
+
+    with ThreadPoolExecutor(4) as pool:
+        loaded = pool.map(load, photos)
+        while squares := list(islice(loaded, BATCH)):
+            pixels = torch.stack(squares).permute(0, 3, 1, 2).to(accelerator.device)
+            with torch.inference_mode(), accelerator.autocast():
+                grids = encoder(pixels).half().cpu().numpy()
+            yield grids
+
+
 def _compute(
     encoder: GridEncoder, photos: Sequence[Path], path: Path, accelerator: Accelerator, mirrored: bool
 ) -> None:
@@ -53,19 +72,11 @@ def _compute(
     partial = path.with_suffix(".partial")
     shape = (len(photos), encoder.grid_size**2, encoder.channels)
     grids = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
-    encoder = encoder.eval().to(accelerator.device, memory_format=torch.channels_last)
-
-    def load(photo: Path) -> torch.Tensor:
-        square = squash(load_photo(photo, at_least=encoder.image_size), encoder.image_size, encoder.interpolation)
-        return torch.from_numpy(square[:, ::-1].copy() if mirrored else square)
-
-    with ThreadPoolExecutor(4) as pool, tqdm(total=len(photos), desc="grids", unit="photo") as bar:
-        loaded = pool.map(load, photos)
-        for first in range(0, len(photos), BATCH):
-            squares = [square for _, square in zip(range(first, min(first + BATCH, len(photos))), loaded, strict=False)]
-            pixels = torch.stack(squares).permute(0, 3, 1, 2).to(accelerator.device)
-            with accelerator.autocast():
-                grids[first : first + len(squares)] = encoder(pixels).half().cpu().numpy()
-            bar.update(len(squares))
+    done = 0
+    with tqdm(total=len(photos), desc="grids", unit="photo") as bar:
+        for batch in encode_photos(encoder, photos, accelerator, mirrored=mirrored):
+            grids[done : done + len(batch)] = batch
+            done += len(batch)
+            bar.update(len(batch))
     grids.flush()
     partial.replace(path)  # an array that is there is whole

@@ -9,13 +9,11 @@ The finished model is the folder runs/finetuned/model. Decoders that shared the 
 """
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,17 +21,15 @@ from torch.nn import functional as F
 from capmodel import Captioner
 from capmodel.backbone import GridEncoder
 from capmodel.decoding import DecodeOptions
-from capmodel.model import TOKENIZER
-from capmodel.photos import load_photo, squash
+from capmodel.photos import load_photo
 from train.captions import CaptionBatches, Draw, caption_grids, encode_captions
 from train.crops import gentle_crop
 from train.data import load_split
+from train.features import encode_photos
 from train.loop import Batch, FitOptions, fit, make_accelerator
 from train.objectives import Regularization, TeacherForcing
 from train.scoring import quick_cider
 from train.teacher import Teacher, freeze, standardize
-
-BATCH = 32  # photos a forward pass when their captions are judged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,21 +83,6 @@ class FineTuning(nn.Module):
         return {"loss": losses["captions"] + self.anchor * losses.get("anchor", 0), **losses}
 
 
-@torch.inference_mode()
-def encode_photos(encoder: GridEncoder, photos: Sequence[Path], accelerator: Accelerator) -> np.ndarray:
-    """The grids (N, L, D) of whole photos, in fp16."""
-    grids = []
-    for first in range(0, len(photos), BATCH):
-        squares = [
-            squash(load_photo(photo, at_least=encoder.image_size), encoder.image_size, encoder.interpolation)
-            for photo in photos[first : first + BATCH]
-        ]
-        pixels = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).to(accelerator.device)
-        with accelerator.autocast():
-            grids.append(encoder.eval()(pixels).half().cpu().numpy())
-    return np.concatenate(grids)
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
@@ -150,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
         return {**batches(step), "temperature": options.temperature}
 
     def validate(task: FineTuning) -> dict[str, float]:
-        grids = encode_photos(task.encoder, [example.photo for example in dev], accelerator)
+        grids = np.concatenate(list(encode_photos(task.encoder, [example.photo for example in dev], accelerator)))
         captions = caption_grids(task.captions.decoder, tokenizer, grids, DecodeOptions(alternatives=0))
         return {"score": quick_cider([example.captions for example in dev], captions)}
 
@@ -175,8 +156,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     if accelerator.is_main_process:
         task.load_state_dict(load_file(options.out / "best.safetensors"))
-        model.save(options.out / "model")
-        (options.out / "model" / TOKENIZER).write_bytes(tokenizer.path.read_bytes())
+        Captioner(model, tokenizer).save_pretrained(options.out / "model")
         accelerator.print(f"The model is in {options.out / 'model'}")
 
 

@@ -56,7 +56,7 @@ def freeze(encoder: GridEncoder, stages: int) -> None:
     if not stages:
         return
     last = encoder.network.feature_info[stages]["module"] + "."
-    names = [name for name, _ in encoder.network.named_parameters()]
-    stop = max(index for index, name in enumerate(names) if name.startswith(last))
-    for _, parameter in [*encoder.network.named_parameters()][: stop + 1]:
+    parameters = [*encoder.network.named_parameters()]
+    stop = max(index for index, (name, _) in enumerate(parameters) if name.startswith(last))
+    for _, parameter in parameters[: stop + 1]:
         parameter.requires_grad_(False)
