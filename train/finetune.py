@@ -9,6 +9,7 @@ The finished model is the folder runs/finetuned/model. Decoders that shared the 
 """
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from train.loop import Batch, FitOptions, fit, make_accelerator
 from train.objectives import Regularization, TeacherForcing
 from train.scoring import quick_cider
 from train.teacher import Teacher, freeze, standardize
+
+ANCHOR_BATCHES = 16  # of photos that the projection to the teacher's features is fitted to: cells enough for its weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,8 @@ class CropBatches(CaptionBatches):
 class FineTuning(nn.Module):
     """Teacher forcing through the backbone, and how far the backbone is from its teacher.
 
-    BatchNorm keeps its statistics: those of a few crops would be noise.
+    BatchNorm keeps its statistics: those of a few crops would be noise. Where the anchor is used, call
+    `fit_projection` first: a random projection would drag the backbone away before it is learned.
 
     Args:
         anchor: weight of the mean squared error of the teacher's last features, each of variance 1, as a
@@ -73,14 +77,36 @@ class FineTuning(nn.Module):
         self.encoder.eval()
         return self
 
+    @torch.no_grad()
+    def fit_projection(self, batches: Iterable[Tensor], ridge: float = 1e-3) -> None:
+        """Sets the projection to the one of least squares for some pixels, each uint8 (B, 3, S, S).
+
+        Args:
+            ridge: what is added to the grid's variances, as a share of their mean; dead channels need it.
+        """
+        inputs, outputs = [], []
+        for pixels in batches:
+            inputs.append(F.pad(self.encoder(pixels).float().flatten(0, 1), (0, 1), value=1.0))
+            outputs.append(self._target(pixels).flatten(0, 1))
+        inputs, outputs = torch.cat(inputs), torch.cat(outputs)
+        squares = inputs.T @ inputs
+        squares.diagonal()[:-1] += ridge * squares.diagonal()[:-1].mean()
+        solution = torch.linalg.solve(squares, inputs.T @ outputs)
+        self.projection.weight.copy_(solution[:-1].T)
+        self.projection.bias.copy_(solution[-1])
+
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Losses for ``pixels``, uint8 (B, 3, S, S), and what `TeacherForcing` needs besides a grid."""
         grid = self.encoder(batch["pixels"])
         losses = {"captions": self.captions({**batch, "grid": grid})["loss"]}
         if self.anchor:
-            last, _ = self.teacher(batch["pixels"])
-            losses["anchor"] = F.mse_loss(self.projection(grid).float(), standardize(last).flatten(2).transpose(1, 2))
+            losses["anchor"] = F.mse_loss(self.projection(grid).float(), self._target(batch["pixels"]))
         return {"loss": losses["captions"] + self.anchor * losses.get("anchor", 0), **losses}
+
+    def _target(self, pixels: Tensor) -> Tensor:
+        """The teacher's last features (B, L, D)."""
+        last, _ = self.teacher(pixels)
+        return standardize(last).flatten(2).transpose(1, 2)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -114,7 +140,7 @@ def main(arguments: list[str] | None = None) -> None:
     freeze(model.encoder, options.freeze)
     regularization = Regularization(label_smoothing=options.label_smoothing, cell_dropout=options.cell_dropout)
     task = FineTuning(model.encoder, TeacherForcing(model.decoder, regularization), options.anchor)
-    task.to(memory_format=torch.channels_last)
+    task.to(accelerator.device, memory_format=torch.channels_last)
     batches = CropBatches(
         sides=[[example.photo for example in examples]] * 2,
         captions=[encode_captions(tokenizer, examples, mirrored) for mirrored in (False, True)],
@@ -126,6 +152,12 @@ def main(arguments: list[str] | None = None) -> None:
         processes=accelerator.num_processes,
     )
     per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
+
+    if options.anchor:
+        accelerator.print("Fitting the projection to the teacher's features ...")
+        shown = (batches(step)["pixels"].to(accelerator.device) for step in range(ANCHOR_BATCHES))
+        with accelerator.autocast():
+            task.fit_projection(shown)
 
     def batch_at(step: int) -> Batch:
         return {**batches(step), "temperature": options.temperature}
