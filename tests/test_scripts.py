@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
@@ -17,6 +18,11 @@ def run(line: str) -> str:
     done = subprocess.run([sys.executable, *launcher, *words[1:]], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def losses_of(run: Path) -> list[float]:
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [row["loss"] for row in rows if "loss" in row]
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +45,13 @@ def trained(shapes, tmp_path_factory):
 
 
 def test_the_student_comes_closer_to_its_teacher(trained):
-    rows = [json.loads(line) for line in (trained / "backbone" / "log.jsonl").read_text().splitlines()]
-    losses = [row["loss"] for row in rows if "loss" in row]
+    losses = losses_of(trained / "backbone")
     assert len(losses) == 30
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
-    assert "score" in rows[-1]
+    assert "score" in (trained / "backbone" / "log.jsonl").read_text().splitlines()[-1]
 
 
-def test_frozen_stages_stay_as_they_were(shapes, trained, tmp_path):
+def test_distillation_goes_on_from_an_earlier_run_and_frozen_stages_stay(shapes, trained, tmp_path):
     run(
         f"python -m train.distill --photos {shapes}/Images --init {trained}/backbone --freeze 2 --out {tmp_path} "
         "--steps 2 --batch-size 8 --sizes 64"
@@ -55,6 +60,8 @@ def test_frozen_stages_stay_as_they_were(shapes, trained, tmp_path):
     after = load_file(tmp_path / "backbone.safetensors")
     changed = {name.split(".")[1] for name, value in before.items() if value.ndim == 4 and not value.equal(after[name])}
     assert changed == {"layer3", "layer4"}
+    first, second = losses_of(trained / "backbone"), losses_of(tmp_path)
+    assert second[0] < 0.5 * (first[0] + first[-1])  # the projections were kept
 
 
 def test_the_model_holds_the_distilled_backbone(trained):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import timm.optim
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -93,7 +94,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the backbone and the checkpoint")
     parser.add_argument("--backbone", default="resnet26d", help="any ResNet or DenseNet of timm")
     parser.add_argument("--pretrained", action="store_true", help="just fetch timm's own weights")
-    parser.add_argument("--init", type=Path, help="folder of an earlier backbone to go on from")
+    parser.add_argument("--init", type=Path, help="folder of an earlier backbone to go on from, or of an earlier run: "
+                        "then with its projections too")  # fmt: skip
     parser.add_argument("--freeze", type=int, default=0, metavar="N", help="train only what comes after the stem and "
                         "the first N stages")  # fmt: skip
     parser.add_argument("--steps", type=int, default=2200)
@@ -120,6 +122,8 @@ def main(arguments: list[str] | None = None) -> None:
     student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)
     freeze(student, options.freeze)
     task = Distillation(student, Teacher()).to(memory_format=torch.channels_last)
+    if options.init and (earlier := options.init / "best.safetensors").exists():
+        task.load_state_dict(load_file(earlier))
 
     world = options.batch_size * accelerator.num_processes
 
