@@ -102,6 +102,7 @@ def test_self_critical_training_goes_on_from_the_model(shapes, trained, tmp_path
     assert "STANDARD_wInit+Cider-D[n4,s6.0]+average[nspi3]+1.0.2" in printed
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert {"reward", "baseline", "reward_seconds"} <= rows[0].keys()
+    assert all(row["greedy"] > 0 for row in rows if "score" in row)
     best = max(row["score"] for row in rows if "score" in row)
     assert best > 0.9 * float(printed.partition("before: dev CIDEr ")[2].partition(",")[0])  # there is little to gain
     photo = shapes / "Images" / "0000.jpg"

@@ -124,6 +124,19 @@ def test_gradient_is_that_of_the_expected_reward(tokenizer, baseline):
     torch.testing.assert_close(found.norm(), decoder.output_bias.grad.norm(), rtol=0.05, atol=0)
 
 
+def test_hidden_cells_say_nothing_to_the_drawn_captions(tokenizer, references):
+    decoder, grid = make_decoder(len(tokenizer)), torch.randn(2, 4, 6)
+
+    def loss(grid, **options):
+        torch.manual_seed(1)
+        task = SelfCritical(decoder, tokenizer, CiderD(references), longest=5, **options)
+        return task({"grid": grid, "photo": torch.tensor([0, 1])})["loss"].item()
+
+    averaged = grid.mean(1, keepdim=True).expand_as(grid)
+    assert loss(grid, cell_dropout=1.0) == pytest.approx(loss(averaged, cell_dropout=1.0), abs=1e-6)
+    assert loss(grid) != pytest.approx(loss(averaged), abs=1e-4)
+
+
 def test_training_raises_the_reward_and_captions_stay_whole(tokenizer, references):
     torch.manual_seed(0)
     decoder = Decoder(channels=16, vocabulary=len(tokenizer), hidden=64, attention=16, dropout=0.0)

@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--no-mirror", action="store_true", help="train on the photos as they are only")
     parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--cell-dropout", type=float, default=0.0, help="probability of a cell to be hidden")
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
     parser.add_argument("--ema", type=float, default=0.99, help="decay of the weights' moving average")
     parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="bf16")
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
         longest=options.longest,
         sharpness=options.sharpness,
         temperature=options.temperature,
+        cell_dropout=options.cell_dropout,
     )
     model.decoder.dropout.p = options.dropout
     batches = PhotoBatches(
@@ -77,14 +79,22 @@ def main(arguments: list[str] | None = None) -> None:
     per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
 
     def validate(task: SelfCritical) -> dict[str, float]:
-        captions = caption_grids(task.decoder, tokenizer, dev_grids, DecodeOptions(alternatives=0))
-        score = quick_cider([example.captions for example in dev], captions)
-        return {"score": score, "tails": count_tails(captions)}
+        greedy, captions = (
+            caption_grids(task.decoder, tokenizer, dev_grids, DecodeOptions(beam=beam, alternatives=0))
+            for beam in (1, DecodeOptions.beam)
+        )
+        return {"score": cider(captions), "tails": count_tails(captions), "greedy": cider(greedy)}
+
+    def cider(captions: list[str]) -> float:
+        return quick_cider([example.captions for example in dev], captions)
 
     accelerator.print(f"SacreEOS signature: {signature(options.baseline, options.samples, task.reward.sigma)}")
     if accelerator.is_main_process:
         before = validate(task)
-        accelerator.print(f"before: dev CIDEr {before['score']:.2f}, {before['tails']} captions without a proper end")
+        accelerator.print(
+            f"before: dev CIDEr {before['score']:.2f}, {before['tails']} captions without a proper end; "
+            f"greedy {before['greedy']:.2f}"
+        )
     fit(
         task,
         batches,

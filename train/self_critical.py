@@ -15,7 +15,7 @@ from capmodel.decoding import DecodeOptions, beam_search
 from capmodel.tokenizer import END, PAD, START, UNKNOWN, Tokenizer, normalize_caption
 from train.cider import CiderD
 from train.loop import Batch
-from train.objectives import set_temperature
+from train.objectives import drop_cells, set_temperature
 
 END_WORD = "<eos>"
 BASELINES = ("average", "greedy")
@@ -52,6 +52,7 @@ class SelfCritical(nn.Module):
             at 1 most drawn captions hold one that does not belong there, all are worse than the greedy
             caption, and the gradient is mostly noise.
         temperature: of hard attention.
+        cell_dropout: probability of a cell to be hidden from a photo's captions, as in `Regularization`.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class SelfCritical(nn.Module):
         longest: int = 24,
         sharpness: float = 1.5,
         temperature: float = 0.3,
+        cell_dropout: float = 0.0,
     ):
         super().__init__()
         self.decoder = decoder
@@ -73,6 +75,7 @@ class SelfCritical(nn.Module):
         self.samples = samples
         self.longest = longest
         self.sharpness = sharpness
+        self.cell_dropout = cell_dropout
         set_temperature(decoder, temperature)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -82,7 +85,7 @@ class SelfCritical(nn.Module):
             The loss, the mean reward (0..10) of drawn captions, the mean baseline, and the seconds that
             the rewards took.
         """
-        memory = self.decoder.prepare(batch["grid"].float())
+        memory = self.decoder.prepare(drop_cells(batch["grid"].float(), self.cell_dropout))
         tokens, logprobs = draw(self.decoder, memory, self.samples, self.longest, self.sharpness)
         captions = [[self._words(row) for row in rows] for rows in tokens.tolist()]
         if self.baseline == "greedy":
