@@ -173,8 +173,17 @@ def build_app(
         if kind not in KINDS:
             raise ValueError("no such kind")
         wanted = [(str(photo["key"]), str(photo["name"]), photo.get("words")) for photo in question["photos"]]
+        keys = [key for key, *_ in wanted]
         exhibits = (album.exhibit(key, name, words and _words(words)) for key, name, words in wanted)
-        return {"job": jobs.start(f"captions.{kind}", lambda file, progress: export(exhibits, kind, file, progress))}
+
+        def make(file: Path, progress: Callable[[int], None]) -> None:
+            try:
+                export(exhibits, kind, file, progress)
+            finally:
+                album.release(keys)
+
+        album.hold(keys)  # from now on, for the file may have to wait for its turn
+        return {"job": jobs.start(f"captions.{kind}", make)}
 
     def file_state(question: dict) -> dict:
         """{"job"} -> {"done": photos so far}, and at the end {"url", "name"}; or {"gone": true}: make it again."""

@@ -8,6 +8,7 @@ import hashlib
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Album:
             where none is named. They compute in one thread only, and so were best loaded in one that has
             ended: PyTorch keeps helpers for each thread that ever computed, and works slower once they
             outnumber the cores.
-        kept_seconds: after which a photo and all that is known of it are deleted.
+        kept_seconds: after which a photo and all that is known of it are deleted, unless it is held.
 
     Every method may be called from any thread, and raises `PhotoGone` for an unknown key.
     """
@@ -76,6 +77,7 @@ class Album:
         self._run = where_the_gpu_is(self.captioners)
         self._folder = tempfile.TemporaryDirectory(prefix="capmodel-album-")
         self._entries: dict[str, _Entry] = {}
+        self._held: Counter[str] = Counter()  # keys, each as often as it is held
         self._lock = threading.Lock()
         # Not in the callers' threads, of which there are dozens: the C library keeps for each what it once needed.
         self._loading = ThreadPoolExecutor(LOADERS, "loader")
@@ -153,6 +155,16 @@ class Album:
             captions = [self.steer(key, [*words, END_WORD]), *captions]
         return Exhibit(name, self.photo(key), captions)
 
+    def hold(self, keys: Sequence[str]) -> None:
+        """Deletes none of these photos, however old, until they are released as often as they were held."""
+        with self._lock:
+            self._held.update(keys)
+
+    def release(self, keys: Sequence[str]) -> None:
+        """Lets photos go that were held."""
+        with self._lock:
+            self._held -= Counter(keys)
+
     def steer(self, key: str, words: Sequence[str]) -> Caption:
         """The best caption that begins with these words; ends there if the last is `END_WORD`.
 
@@ -228,7 +240,8 @@ class Album:
     def _sweep(self) -> None:
         oldest = time.monotonic() - self.kept_seconds
         with self._lock:
-            self._forget([key for key, entry in self._entries.items() if entry.since < oldest])
+            old = [key for key, entry in self._entries.items() if entry.since < oldest and key not in self._held]
+            self._forget(old)
         trim()
 
 

@@ -66,6 +66,26 @@ def test_photos_leave_in_time(tiny_captioner):
         photos.caption(key)
 
 
+def test_photos_that_are_held_stay(tiny_captioner):
+    photos = Album([tiny_captioner], kept_seconds=0.2)
+    held, other = (photos.add(photo.read_bytes()) for photo in FIVE[:2])
+    photos.hold([held])
+    photos.hold([held])
+    deadline = time.monotonic() + 5
+    while len(photos.files()) > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    photos.release([held])
+    time.sleep(0.5)
+    assert photos.exhibit(held, "x.jpg").captions
+    with pytest.raises(PhotoGone):
+        photos.caption(other)
+    photos.release([held])
+    while photos.files():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_the_oldest_leave_when_it_is_full(tiny_captioner, monkeypatch):
     monkeypatch.setattr(album, "CAPACITY", 3)
     photos = Album([tiny_captioner])

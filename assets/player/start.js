@@ -34,7 +34,7 @@ function start() {
     attentions = value.attentions;
     attention = attentions[0];
     comparePanel.button.hidden = attentions.length < 2;
-    find('.privacy').textContent = `Your photos are shown to nobody else, and leave the server within ${value.kept_minutes} minutes.`;
+    find('.privacy').textContent = `Your photos are shown to nobody else, and leave the server after ${value.kept_minutes} minutes, as do files that you save of them.`;
     return;
   }
   root.classList.add('offline');
