@@ -32,9 +32,7 @@ from train.objectives import Regularization, TeacherForcing
 from train.scoring import quick_cider
 from train.teacher import Teacher, freeze, standardize
 
-ANCHOR_BATCHES = (
-    16  # of photos that the projection to the teacher's features is fitted to: cells enough for its weights
-)
+ANCHOR_BATCHES = 16  # that the projection to the teacher's features is fitted to: more cells than it has inputs
 
 
 @dataclass(frozen=True, kw_only=True)
