@@ -20,7 +20,7 @@ Progress = Callable[[int], None]
 
 @dataclass
 class JobState:
-    """How far a job is: how many of its parts are `done`; at the end its `file`, or its `error`."""
+    """How far a job is: how many of its parts are `done`; at the end its `file`, or its `error`, `since` when."""
 
     done: int = 0
     file: Path | None = None
@@ -32,7 +32,7 @@ class Jobs:
     """Makes files one after the other in the background.
 
     Args:
-        kept_seconds: after which a job and its file are deleted.
+        kept_seconds: after which a file that was made, and its job, are deleted.
         expected: errors that are told to whoever asks, and not logged.
     """
 
@@ -61,11 +61,13 @@ class Jobs:
             try:
                 file.parent.mkdir()
                 work(file, progress)
+                state.since = time.monotonic()
                 state.file = file
             except Exception as error:  # told to whoever asks
                 if not isinstance(error, self._expected):
                     log.warning("a file could not be made", exc_info=error)
                 shutil.rmtree(file.parent)
+                state.since = time.monotonic()
                 state.error = error
 
         self._pool.submit(run)

@@ -34,6 +34,18 @@ def test_a_file_is_made_and_deleted_in_time():
         jobs.state(name)
 
 
+def test_a_file_that_takes_long_is_kept_as_long_as_others():
+    jobs = Jobs(kept_seconds=1)
+
+    def work(file: Path, progress):
+        time.sleep(2)
+        file.write_text("at last")
+
+    state = finished(jobs, jobs.start("a.txt", work))
+    time.sleep(0.5)
+    assert state.file.read_text() == "at last"
+
+
 def test_a_file_that_fails_leaves_nothing(caplog):
     jobs, started = Jobs(kept_seconds=60), []
 
