@@ -1,6 +1,7 @@
 """Files that take longer to make than a web request should: started, asked after, and deleted in time."""
 
 import logging
+import math
 import secrets
 import shutil
 import tempfile
@@ -8,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .background import repeat
@@ -20,12 +21,12 @@ Progress = Callable[[int], None]
 
 @dataclass
 class JobState:
-    """How far a job is: how many of its parts are `done`; at the end its `file`, or its `error`, `since` when."""
+    """How far a job is: how many of its parts are `done`; at the end its `file`, or its `error`, and `since` when it is over."""
 
     done: int = 0
     file: Path | None = None
     error: Exception | None = None
-    since: float = field(default_factory=time.monotonic)
+    since: float = math.inf
 
 
 class Jobs:
@@ -61,14 +62,14 @@ class Jobs:
             try:
                 file.parent.mkdir()
                 work(file, progress)
-                state.since = time.monotonic()
                 state.file = file
             except Exception as error:  # told to whoever asks
                 if not isinstance(error, self._expected):
                     log.warning("a file could not be made", exc_info=error)
                 shutil.rmtree(file.parent)
-                state.since = time.monotonic()
                 state.error = error
+            finally:
+                state.since = time.monotonic()
 
         self._pool.submit(run)
         return name
@@ -81,7 +82,7 @@ class Jobs:
     def _sweep(self) -> None:
         oldest = time.monotonic() - self.kept_seconds
         with self._lock:
-            old = [name for name, state in self._states.items() if state.since < oldest and (state.file or state.error)]
+            old = [name for name, state in self._states.items() if state.since < oldest]
             states = [self._states.pop(name) for name in old]
         for state in states:
             if state.file:
