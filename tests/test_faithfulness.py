@@ -26,7 +26,7 @@ from train.hiding import DRAWS, Reading, Settings, compare, deletion_and_inserti
 from train.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
 
 COUNTS = [0, 1, 2, 3, 4]
-EXACT = Settings(cells=1, precision="fp32")
+EXACT = Settings(cells=1)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def planted_report(maps):
             square[top : top + 8, left : left + 8] = square[top : top + 8, left : left + 8] // 4 + 190 * int(bright)
     readings = [Reading(square, encode([square])[0], [4, 5], words, maps) for square in pixels]
     counts = [0, 1, 2, 4, 8, 16]
-    settings = Settings(cells=4, precision="fp32")
+    settings = Settings(cells=4)
     return summarize(measure(captioner, readings, counts, settings), counts, cells=4, seed=0)
 
 

@@ -301,6 +301,21 @@ def test_accelerate_that_started_one_process_only_is_told_of(tmp_path):
     assert "asked for several processes and started one" in printed
 
 
+@pytest.mark.parametrize(("cuda", "native", "precision"), [
+    (False, False, "no"),
+    (False, True, "bf16"),
+    (True, False, "no"),
+    (True, True, "bf16"),
+])  # fmt: skip
+def test_bfloat16_is_for_devices_that_have_it(monkeypatch, cuda, native, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
+    monkeypatch.setattr(
+        loop, "has_bfloat16", lambda: native != cuda
+    )  # beside a GPU, what the processor has is no matter
+    assert loop.quickest_precision() == precision
+
+
 def test_a_file_that_the_first_process_makes(tmp_path, monkeypatch):
     def process(first, meanwhile=lambda: None):
         return SimpleNamespace(is_main_process=first, wait_for_everyone=meanwhile)

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from capmodel.backbone import GridEncoder
 from capmodel.photos import list_photos, load_photo, squash
 from train.crops import crop_batch
-from train.loop import Batch, FitOptions, fit, make_accelerator
+from train.loop import PRECISIONS, Batch, FitOptions, fit, make_accelerator
 from train.teacher import Teacher, freeze, standardize
 
 
@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
                         help="side of the crops in each equal part of the training")  # fmt: skip
     parser.add_argument("--learning-rate", type=float, default=2.5e-2)
     parser.add_argument("--ema", type=float, help="keep a moving average of the weights, of this decay")
-    parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="bf16")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 

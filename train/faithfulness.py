@@ -5,7 +5,7 @@
     python -m train.faithfulness --data flickr8k --model softmax --model SCST=runs/scst/model --out runs/faithfulness
 
 Writes ``faithfulness.json`` and ``faithfulness.png``. A model measured before with the same settings and weights is
-not measured again, so that others can be added to a figure.
+not measured again, whatever the encoder's precision, so that others can be added to a figure.
 
 What is judged is each model's own best caption (beam 5) of the first photos of the dev split. For every content word,
 all 64 cells are ranked, and the first k of a ranking hidden. Cells are hidden for the whole caption: the decoder runs
@@ -70,10 +70,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--captions", type=int, default=Settings.captions, help="photos of the dev split")
     parser.add_argument("--cells", type=int, default=Settings.cells, help="k, cells hidden in photo and grid")
     parser.add_argument("--seed", type=int, default=Settings.seed)
-    parser.add_argument("--precision", choices=["fp32", "bf16"], default=Settings.precision, help="of the encoder")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of the encoder")
     options = parser.parse_args(arguments)
 
-    settings = Settings(options.captions, options.cells, options.seed, options.precision)
+    settings = Settings(options.captions, options.cells, options.seed)
     photos = [example.photo for example in load_split(options.data, "dev")[: settings.captions]]
     circumstances = {
         "data": options.data.name,
@@ -89,13 +89,18 @@ def main(arguments: list[str] | None = None) -> None:
     for given in options.model or ["softmax"]:
         label, _, source = given.rpartition("=")
         label = label or Path(source).name
-        captioner = Captioner.from_pretrained(source, precision=settings.precision)
+        captioner = Captioner.from_pretrained(source, precision=options.precision)
         identity = fingerprint(captioner)
         if models.get(label, {}).get("fingerprint") == identity:
             print(f"{label}: measured before")
             continue
         print(f"{label}: {source}")
-        models[label] = {"source": source, "fingerprint": identity, **measure_model(captioner, photos, settings)}
+        models[label] = {
+            "source": source,
+            "fingerprint": identity,
+            "encoder_precision": options.precision,
+            **measure_model(captioner, photos, settings),
+        }
         report = {"settings": circumstances, "versions": versions(), "models": models}
         path.write_text(json.dumps(report, indent=1) + "\n")
     draw_report(json.loads(path.read_text()), options.out / "faithfulness.png")

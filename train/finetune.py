@@ -27,7 +27,7 @@ from train.captions import CaptionBatches, Draw, caption_grids, encode_captions
 from train.crops import gentle_crop
 from train.data import load_split
 from train.features import encode_photos
-from train.loop import Batch, FitOptions, fit, make_accelerator
+from train.loop import PRECISIONS, Batch, FitOptions, fit, make_accelerator
 from train.objectives import Regularization, TeacherForcing
 from train.scoring import quick_cider
 from train.teacher import Teacher, freeze, standardize
@@ -127,7 +127,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cell-dropout", type=float, default=0.0, help="probability of a cell to be hidden")
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
     parser.add_argument("--ema", type=float, default=0.998, help="decay of the weights' moving average")
-    parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="bf16")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 

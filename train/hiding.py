@@ -24,19 +24,17 @@ Span = tuple[int, int]  # the half-open range of a word's tokens
 
 @dataclass(frozen=True)
 class Settings:
-    """What a figure depends on beside data and model.
+    """What a figure depends on beside data, model and precision.
 
     Attributes:
         captions: photos, the first of the split.
         cells: k, how many are hidden where photo and grid are compared.
         seed: of the random rankings and of the bootstrap.
-        precision: of the encoder, "bf16" or "fp32"; the decoder's is fp32.
     """
 
     captions: int = 300
     cells: int = 8
     seed: int = 0
-    precision: str = "bf16"
 
 
 class Reading(NamedTuple):

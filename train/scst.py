@@ -18,7 +18,7 @@ from train.captions import PhotoBatches, caption_grids, captions_of
 from train.cider import CiderD
 from train.data import load_split
 from train.features import cached_grids
-from train.loop import FitOptions, fit, make_accelerator
+from train.loop import PRECISIONS, FitOptions, fit, make_accelerator
 from train.scoring import count_tails, quick_cider
 from train.self_critical import BASELINES, SelfCritical, signature, with_end
 
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cell-dropout", type=float, default=0.0, help="probability of a cell to be hidden")
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
     parser.add_argument("--ema", type=float, default=0.99, help="decay of the weights' moving average")
-    parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="bf16")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 

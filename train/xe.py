@@ -23,7 +23,7 @@ from capmodel.tokenizer import Tokenizer
 from train.captions import CaptionBatches, caption_grids, encode_captions
 from train.data import load_split
 from train.features import cached_grids
-from train.loop import Batch, FitOptions, fit, made_by_first, make_accelerator
+from train.loop import PRECISIONS, Batch, FitOptions, fit, made_by_first, make_accelerator
 from train.objectives import Regularization, TeacherForcing, anneal
 from train.scoring import quick_cider
 from train.tokenizer import train_tokenizer
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--attention", type=int, default=256)
     parser.add_argument("--no-mirror", action="store_true", help="train on the photos as they are only")
     parser.add_argument("--ema", type=float, default=0.998, help="decay of the weights' moving average")
-    parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="bf16")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 
