@@ -22,6 +22,8 @@ from train.loop import PRECISIONS, FitOptions, fit, make_accelerator
 from train.scoring import count_tails, quick_cider
 from train.self_critical import BASELINES, SelfCritical, signature, with_end
 
+DECODINGS = {"greedy": 1, "beam": DecodeOptions.beam}  # beams
+
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -29,16 +31,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", required=True, help="to start from: a folder from train.xe")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and the checkpoint")
     parser.add_argument("--features", type=Path, help="folder for the cached grids (default: in --out)")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=32, help="photos a step and process")
     parser.add_argument("--baseline", choices=BASELINES, default=BASELINES[0], help="that a drawn caption must beat")
     parser.add_argument("--samples", type=int, default=5, help="captions drawn a photo")
     parser.add_argument("--sharpness", type=float, default=1.5, help="of the distribution that they are drawn from")
     parser.add_argument("--longest", type=int, default=24, help="of them, in tokens")
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--learning-rate", type=float, default=2e-5)
+    parser.add_argument("--select", choices=DECODINGS, default="greedy", help="how captions of the dev split are written "
+                        "whose CIDEr chooses the weights that are kept")  # fmt: skip
     parser.add_argument("--no-mirror", action="store_true", help="train on the photos as they are only")
-    parser.add_argument("--dropout", type=float, default=0.0)
-    parser.add_argument("--cell-dropout", type=float, default=0.0, help="probability of a cell to be hidden")
+    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--cell-dropout", type=float, default=0.3, help="probability of a cell to be hidden")
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
     parser.add_argument("--ema", type=float, default=0.99, help="decay of the weights' moving average")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
@@ -79,22 +83,18 @@ def main(arguments: list[str] | None = None) -> None:
     per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
 
     def validate(task: SelfCritical) -> dict[str, float]:
-        greedy, captions = (
-            caption_grids(task.decoder, tokenizer, dev_grids, DecodeOptions(beam=beam, alternatives=0))
-            for beam in (1, DecodeOptions.beam)
-        )
-        return {"score": cider(captions), "tails": count_tails(captions), "greedy": cider(greedy)}
-
-    def cider(captions: list[str]) -> float:
-        return quick_cider([example.captions for example in dev], captions)
+        captions = {
+            name: caption_grids(task.decoder, tokenizer, dev_grids, DecodeOptions(beam=beam, alternatives=0))
+            for name, beam in DECODINGS.items()
+        }
+        expected = [example.captions for example in dev]
+        found = {name: quick_cider(expected, written) for name, written in captions.items()}
+        return {"score": found[options.select], **found, "tails": count_tails(captions[options.select])}
 
     accelerator.print(f"SacreEOS signature: {signature(options.baseline, options.samples, task.reward.sigma)}")
     if accelerator.is_main_process:
         before = validate(task)
-        accelerator.print(
-            f"before: dev CIDEr {before['score']:.2f}, {before['tails']} captions without a proper end; "
-            f"greedy {before['greedy']:.2f}"
-        )
+        accelerator.print("before: " + ", ".join(f"{name} {value:.2f}" for name, value in before.items()))
     fit(
         task,
         batches,
