@@ -319,3 +319,8 @@ def test_the_command_writes_numbers_and_a_figure(lively, tmp_path, capsys):
     }
     second = Image.open(tmp_path / "out" / "faithfulness.png").size
     assert second[1] > 1.4 * first[1]
+
+    main([*command, "--model", str(tmp_path / "tiny"), "--precision", "bf16"])
+    assert "measured before" not in capsys.readouterr().out
+    models = json.loads((tmp_path / "out" / "faithfulness.json").read_text())["models"]
+    assert {label: model["encoder_precision"] for label, model in models.items()} == {"tiny": "bf16", "again": "fp32"}

@@ -310,9 +310,8 @@ def test_accelerate_that_started_one_process_only_is_told_of(tmp_path):
 def test_bfloat16_is_for_devices_that_have_it(monkeypatch, cuda, native, precision):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
-    monkeypatch.setattr(
-        loop, "has_bfloat16", lambda: native != cuda
-    )  # beside a GPU, what the processor has is no matter
+    # Beside a GPU, what the processor has is no matter.
+    monkeypatch.setattr(loop, "has_bfloat16", lambda: native != cuda)
     assert loop.quickest_precision() == precision
 
 

@@ -29,8 +29,8 @@ def measure_training(rounds: int) -> dict:
     """Captions a second in training with cross-entropy, over those of the plain loop; both with a frozen backbone.
 
     The plain loop reads 32 photos a step from their files, encodes them in fp32, and goes step by step through one
-    padded caption of each. Ours takes the grids from the cache and five captions a photo, in bf16. The photos
-    are the example photos, over and over, with descriptions of five of them each.
+    padded caption of each. Ours takes the grids from the cache and five captions a photo, in bf16 where the
+    device has it. The photos are the example photos, over and over, with descriptions of five of them each.
     """
     captioner = Captioner.from_pretrained()
     seen = descriptions((PHOTOS / "CREDITS.md").read_text(encoding="utf-8"))
@@ -38,7 +38,7 @@ def measure_training(rounds: int) -> dict:
     texts = [[seen[names[(number + other) % len(names)]] for other in range(CAPTIONS)] for number in range(len(names))]
     examples = [Example(PHOTOS / name, tuple(captions)) for name, captions in zip(names, texts, strict=True)]
     tokens = encode_captions(captioner.tokenizer, examples, mirrored=False)
-    accelerator = make_accelerator("bf16")
+    accelerator = make_accelerator("auto")
     with tempfile.TemporaryDirectory() as folder:
         photos = [example.photo for example in examples]
         folders = (Path(folder, str(number)) for number in range(rounds + 1))  # empty, so that all are computed

@@ -4,8 +4,8 @@
     python -m train.faithfulness --data flickr8k --model softmax --out runs/faithfulness
     python -m train.faithfulness --data flickr8k --model softmax --model SCST=runs/scst/model --out runs/faithfulness
 
-Writes ``faithfulness.json`` and ``faithfulness.png``. A model measured before with the same settings and weights is
-not measured again, whatever the encoder's precision, so that others can be added to a figure.
+Writes ``faithfulness.json`` and ``faithfulness.png``. A model measured before with the same settings, weights
+and precision is not measured again, so that others can be added to a figure.
 
 What is judged is each model's own best caption (beam 5) of the first photos of the dev split. For every content word,
 all 64 cells are ranked, and the first k of a ranking hidden. Cells are hidden for the whole caption: the decoder runs
@@ -83,24 +83,19 @@ def main(arguments: list[str] | None = None) -> None:
         "path_steps": PATH_STEPS,
     }
     path = options.out / "faithfulness.json"
-    before = json.loads(path.read_text()) if path.exists() else {}
-    models = before["models"] if before.get("settings") == circumstances else {}
+    report = json.loads(path.read_text()) if path.exists() else {}
+    models = report["models"] if report.get("settings") == circumstances else {}
     options.out.mkdir(parents=True, exist_ok=True)
     for given in options.model or ["softmax"]:
         label, _, source = given.rpartition("=")
         label = label or Path(source).name
         captioner = Captioner.from_pretrained(source, precision=options.precision)
-        identity = fingerprint(captioner)
-        if models.get(label, {}).get("fingerprint") == identity:
+        identity = {"fingerprint": fingerprint(captioner), "encoder_precision": options.precision}
+        if identity.items() <= models.get(label, {}).items():
             print(f"{label}: measured before")
             continue
         print(f"{label}: {source}")
-        models[label] = {
-            "source": source,
-            "fingerprint": identity,
-            "encoder_precision": options.precision,
-            **measure_model(captioner, photos, settings),
-        }
+        models[label] = {"source": source, **identity, **measure_model(captioner, photos, settings)}
         report = {"settings": circumstances, "versions": versions(), "models": models}
         path.write_text(json.dumps(report, indent=1) + "\n")
     draw_report(json.loads(path.read_text()), options.out / "faithfulness.png")

@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     accelerator.print(f"SacreEOS signature: {signature(options.baseline, options.samples, task.reward.sigma)}")
     if accelerator.is_main_process:
         before = validate(task)
-        accelerator.print("before: " + ", ".join(f"{name} {value:.2f}" for name, value in before.items()))
+        accelerator.print("before: " + ", ".join(f"{name} {value:.4g}" for name, value in before.items()))
     fit(
         task,
         batches,
