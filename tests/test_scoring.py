@@ -1,9 +1,10 @@
-"""Scores have known values, and without Java one sentence says what is missing."""
+"""Scores and counts have known values, and without Java one sentence says what is missing."""
 
 import shutil
 
 import pytest
 
+from train.bias import count_genders
 from train.scoring import NoJavaError, quick_cider, score_captions
 
 REFERENCES = [
@@ -34,6 +35,19 @@ def test_full_marks(monkeypatch):
     assert scores["METEOR"] == pytest.approx(100)
     assert scores["ROUGE-L"] == pytest.approx(100)
     assert scores["SPICE"] is None
+
+
+def test_genders_are_counted_where_most_people_agree():
+    references = [
+        ["A man runs .", "Two men run .", "A woman and a boy ."],
+        ["A Girl swims .", "She swims, her hair is wet .", "A child swims ."],
+        ["A man .", "A girl .", "A child ."],
+    ]
+    captions = ["a man and his mother and a woman", "a human in a boat", "a man"]
+    assert count_genders(references, captions) == {
+        "men": {"men": 0, "women": 0, "both": 1, "neither": 0},
+        "women": {"men": 0, "women": 0, "both": 0, "neither": 1},
+    }
 
 
 def _no_network():

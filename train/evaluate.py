@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from capmodel import Caption, Captioner, DecodeOptions
 from capmodel.fast_encoder import PRECISIONS
+from train.bias import count_genders
 from train.data import SPLITS, load_split
 from train.loop import make_accelerator
 from train.objectives import entropy
@@ -69,10 +70,12 @@ def main(arguments: list[str] | None = None) -> None:
             for example, text in zip(examples, captions, strict=True)
         ]
         options.captions.write_text("\n".join(lines) + "\n")
-    scores = score_captions([example.captions for example in examples], captions)
+    references = [example.captions for example in examples]
+    scores = score_captions(references, captions)
     report = {
         **{name: value if value is None else round(value, 2) for name, value in scores.items()},
         "tails": count_tails(captions),
+        "genders": count_genders(references, captions),
         **{name: round(float(value), 3) for name, value in zip(("cells", "entropy"), np.mean(maps, 0), strict=True)},
         "model": options.model,
         "data": options.data.name,
