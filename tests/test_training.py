@@ -11,13 +11,15 @@ import pytest
 import torch
 from accelerate import Accelerator
 from shapes import make_shapes
+from timm.optim import muon
+from torch import nn
 
 from capmodel.backbone import GridEncoder
 from capmodel.decoder import Decoder
 from capmodel.normalizers import NORMALIZERS
 from capmodel.photos import load_photo
 from capmodel.tokenizer import END, PAD, START
-from train import loop, xe
+from train import distill, loop, xe
 from train.captions import CaptionBatches, mirror_caption
 from train.crops import crop_batch, random_crop, shuffled
 from train.data import load_split
@@ -313,6 +315,25 @@ def test_bfloat16_is_for_devices_that_have_it(monkeypatch, cuda, native, precisi
     # Beside a GPU, what the processor has is no matter.
     monkeypatch.setattr(loop, "has_bfloat16", lambda: native != cuda)
     assert loop.quickest_precision() == precision
+
+
+@pytest.mark.parametrize(("precision", "asked"), [("no", torch.float32), ("bf16", None)])
+def test_muon_multiplies_in_bfloat16_only_where_the_device_has_it(monkeypatch, precision, asked):
+    dtypes, orthogonalize = [], muon.zeropower_via_newtonschulz
+
+    def watch(*arguments, **options):
+        dtypes.append(options.get("dtype"))
+        return orthogonalize(*arguments, **options)
+
+    monkeypatch.setattr(muon, "zeropower_via_newtonschulz", watch)
+    monkeypatch.setattr(distill, "quickest_precision", lambda: precision)
+    task = SimpleNamespace(student=nn.Conv2d(3, 4, 3), projections=nn.Linear(4, 2), classifier=nn.Linear(4, 5))
+    optimizer = distill.make_optimizer(task, learning_rate=0.1)
+    before = task.student.weight.clone()
+    task.student(torch.rand(2, 3, 8, 8)).square().mean().backward()
+    optimizer.step()
+    assert dtypes == [asked]
+    assert not torch.equal(task.student.weight, before)
 
 
 def test_a_file_that_the_first_process_makes(tmp_path, monkeypatch):
