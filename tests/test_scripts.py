@@ -97,7 +97,7 @@ def test_backbone_and_decoder_train_on_together(shapes, trained, tmp_path):
 def test_self_critical_training_goes_on_from_the_model(shapes, trained, tmp_path):
     printed = run(
         f"python -m train.scst --data {shapes} --model {trained}/softmax/model --out {tmp_path} --epochs 2 "
-        "--batch-size 12 --samples 3 --longest 12 --learning-rate 1e-3 --dropout 0 --cell-dropout 0 --select beam"
+        "--batch-size 12 --samples 3 --longest 12 --learning-rate 1e-4 --dropout 0 --cell-dropout 0 --select beam"
     )
     assert "STANDARD_wInit+Cider-D[n4,s6.0]+average[nspi3]+1.0.2" in printed
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
