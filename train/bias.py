@@ -13,9 +13,11 @@ KINDS = ("men", "women", "both", "neither")
 
 def gender_of(caption: str) -> str:
     """Which of `KINDS` a caption's words speak of."""
-    words = set(re.findall("[a-z]+", caption.lower()))
+    words = set(re.findall("[a-z]+", caption.lower()))  # "man's", one word to normalize_caption, speaks of a man too
     spoken = [kind for kind, names in WORDS.items() if words & names]
-    return "both" if len(spoken) == 2 else (*spoken, "neither")[0]
+    if len(spoken) == 2:
+        return "both"
+    return spoken[0] if spoken else "neither"
 
 
 def count_genders(references: Sequence[Sequence[str]], candidates: Sequence[str]) -> dict[str, dict[str, int]]:
