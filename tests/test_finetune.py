@@ -92,8 +92,10 @@ def test_the_projection_begins_as_that_of_least_squares():
 
 
 def test_the_teacher_never_trains():
-    task = make_task(anchor=1.0).train()
+    task = make_task(anchor=1.0)
     assert isinstance(task.teacher, Teacher)
+    assert not any(module.training for module in task.teacher.modules())
+    task.train()
     assert not any(module.training for module in task.teacher.modules())
     assert not any(module.training for module in task.encoder.modules())
     assert task.captions.decoder.training

@@ -29,7 +29,9 @@ from capmodel.fast_encoder import has_bfloat16
 
 Batch = dict[str, Tensor | float]
 PRECISIONS = ("auto", "no", "bf16", "fp16")
-PREFETCH = 4  # batches prepared ahead, in threads
+# Threads that prepare batches, two of them each ahead: a GPU learns from photos quicker than two threads can load them.
+LOADERS = min(16, max(2, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
+PREFETCH = 2 * LOADERS
 # How long processes wait for each other. While the first computes the grids of a large data set, or validates, the
 # others wait for longer than the ten minutes after which PyTorch would take it for dead.
 PATIENCE = timedelta(hours=6)
@@ -151,7 +153,7 @@ def fit(
     start = run.resume()
     log = _Log(folder / "log.jsonl", start) if accelerator.is_main_process else None
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(LOADERS) as pool:
         ahead = deque(pool.submit(batch_at, step) for step in range(start, min(start + PREFETCH, options.steps)))
         bar = tqdm(
             range(start, options.steps), initial=start, total=options.steps, disable=not accelerator.is_main_process

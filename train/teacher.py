@@ -30,6 +30,7 @@ class Teacher(nn.Module):
         for name in ("mean", "std"):
             value = 255 * torch.tensor(self.network.pretrained_cfg[name]).view(3, 1, 1)
             self.register_buffer(name, value, persistent=False)
+        self.eval()
 
     def train(self, mode: bool = True) -> "Teacher":
         return super().train(False)  # its BatchNorm statistics are knowledge too
