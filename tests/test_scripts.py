@@ -64,6 +64,19 @@ def test_distillation_goes_on_from_an_earlier_run_and_frozen_stages_stay(shapes,
     assert second[0] < 0.5 * (first[0] + first[-1])  # the projections were kept
 
 
+def test_stages_that_learned_apart_go_on_together(shapes, tmp_path):
+    for options in (
+        f"--backbone resnet26d --apart --out {tmp_path}/apart",
+        f"--init {tmp_path}/apart --out {tmp_path}/whole",
+    ):
+        run(f"python -m train.distill --photos {shapes}/Images --steps 3 --batch-size 4 --sizes 64 {options}")
+    first, last = losses_of(tmp_path / "apart")[0], losses_of(tmp_path / "whole")[-1]
+    assert 0 < last < first
+    apart, whole = (load_file(tmp_path / folder / "heads.safetensors") for folder in ("apart", "whole"))
+    name = "classifier.weight"
+    assert 0 < (apart[name] - whole[name]).abs().max() < apart[name].abs().max()
+
+
 def test_the_model_holds_the_distilled_backbone(trained):
     backbone = load_file(trained / "backbone" / "backbone.safetensors")
     model = load_file(trained / "softmax" / "model" / "model.safetensors")

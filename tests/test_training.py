@@ -327,13 +327,15 @@ def test_muon_multiplies_in_bfloat16_only_where_the_device_has_it(monkeypatch, p
 
     monkeypatch.setattr(muon, "zeropower_via_newtonschulz", watch)
     monkeypatch.setattr(distill, "quickest_precision", lambda: precision)
-    task = SimpleNamespace(student=nn.Conv2d(3, 4, 3), projections=nn.Linear(4, 2), classifier=nn.Linear(4, 5))
+    task = nn.ModuleDict({"student": nn.Conv2d(3, 4, 3), "heads": nn.Linear(4, 2)})
+    task.heads = task["heads"]
     optimizer = distill.make_optimizer(task, learning_rate=0.1)
-    before = task.student.weight.clone()
-    task.student(torch.rand(2, 3, 8, 8)).square().mean().backward()
+    student = task["student"]
+    before = student.weight.clone()
+    student(torch.rand(2, 3, 8, 8)).square().mean().backward()
     optimizer.step()
     assert dtypes == [asked]
-    assert not torch.equal(task.student.weight, before)
+    assert not torch.equal(student.weight, before)
 
 
 def test_a_file_that_the_first_process_makes(tmp_path, monkeypatch):

