@@ -21,7 +21,7 @@ from capmodel.photos import load_photo
 from capmodel.tokenizer import END, PAD, START
 from train import distill, loop, xe
 from train.captions import CaptionBatches, mirror_caption
-from train.crops import crop_batch, random_crop, shuffled
+from train.crops import crop_batch, mixup, random_crop, shuffled
 from train.data import load_split
 from train.features import cached_grids
 from train.loop import FitOptions, learning_rate_factor
@@ -164,6 +164,19 @@ def test_crops_are_a_function_of_their_position(data):
     assert (batch.shape, batch.dtype) == ((4, 3, 32, 32), torch.uint8)
     assert torch.equal(batch[2:], crop_batch(photos, range(6, 8), 32, seed=1))
     assert not torch.equal(batch, crop_batch(photos, range(4, 8), 32, seed=2))
+
+
+def test_mixup_lays_the_crop_before_over_a_share_of_them():
+    crops = torch.tensor([0, 100, 200, 50], dtype=torch.uint8).view(4, 1, 1, 1).expand(4, 3, 2, 2)
+    seen = torch.stack([mixup(crops, 0.5, np.random.default_rng(seed)) for seed in range(50)])
+    assert seen.dtype == torch.uint8
+    assert torch.equal(seen[:, 2:], crops[2:].expand(50, 2, 3, 2, 2))
+    for index, ends in enumerate([(0, 50), (0, 100)]):
+        values = seen[:, index].flatten(1)
+        assert (values == values[:, :1]).all()
+        assert ends[0] <= values.min() < ends[0] + 0.1 * ends[1]
+        assert 0.9 * ends[1] < values.max() <= ends[1]
+    assert torch.equal(mixup(crops, 0.0, np.random.default_rng(0)), crops)
 
 
 def test_crops_lie_inside_the_photo():

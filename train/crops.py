@@ -60,3 +60,16 @@ def crop_batch(photos: list[Path], positions: range, size: int, seed: int) -> Te
         crop = random_crop(photo, size, random)
         crops.append(crop[:, ::-1] if random.random() < 0.5 else crop)
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+
+
+def mixup(crops: Tensor, share: float, random: np.random.Generator) -> Tensor:
+    """Lays other crops over the first `share` of a batch, uint8 (B, 3, S, S), each as visible as chance has it.
+
+    Zhang et al. (2018), "mixup: Beyond Empirical Risk Minimization". There are no labels to mix: the teacher says what it
+    sees (Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent").
+    """
+    count = round(share * len(crops))
+    weights = torch.from_numpy(random.random((count, 1, 1, 1), np.float32))
+    mixed = crops.clone()
+    mixed[:count] = torch.lerp(crops.roll(1, 0)[:count].float(), crops[:count].float(), weights).round().to(torch.uint8)
+    return mixed

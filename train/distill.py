@@ -22,6 +22,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import timm.optim
 import torch
 from timm.optim import muon
@@ -29,7 +30,7 @@ from timm.optim import muon
 from capmodel.backbone import GridEncoder
 from capmodel.photos import list_photos, load_photo, squash
 from train.apart import Apart
-from train.crops import crop_batch
+from train.crops import crop_batch, mixup
 from train.distillation import Distillation
 from train.loop import PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision
 from train.teacher import Teacher, freeze
@@ -71,6 +72,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch-size", type=int, default=64, help="photos a step and process")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 128, 160, 192],
                         help="side of the crops in each equal part of the training")  # fmt: skip
+    parser.add_argument(
+        "--mixup", type=float, default=0.0, metavar="SHARE", help="of the crops that another one is laid over"
+    )
     parser.add_argument("--learning-rate", type=float, default=2.5e-2)
     parser.add_argument("--ema", type=float, help="keep a moving average of the weights, of this decay")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
@@ -104,7 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
     def batch_at(step: int) -> Batch:
         first = step * world + accelerator.process_index * options.batch_size
         size = options.sizes[step * len(options.sizes) // options.steps]
-        return {"pixels": crop_batch(photos, range(first, first + options.batch_size), size, options.seed)}
+        crops = crop_batch(photos, range(first, first + options.batch_size), size, options.seed)
+        return {"pixels": mixup(crops, options.mixup, np.random.default_rng((options.seed, 2, first)))}
 
     def validate(task: Distillation | Apart) -> dict[str, float]:
         task = task.join() if options.apart else task
