@@ -35,8 +35,7 @@ class Apart(nn.Module):
             raise ValueError(f"Only stages of bottleneck blocks can be taught apart; {whole.student.name} has others.")
         # `join` replaces the layers; the whole itself gives its heads, its teacher and the shape.
         self.whole = whole.requires_grad_(False)
-        stem = [network.conv1, network.bn1, network.act1, network.maxpool]
-        self.stages = nn.ModuleList([nn.Sequential(*deepcopy([*stem, layers[0]]))])
+        self.stages = nn.ModuleList([deepcopy(_first_stage(network))])
         for layer, projection in zip(layers[1:], self.heads.projections, strict=False):
             self.stages.append(_reading(layer, projection.out_channels))
         self.stages.requires_grad_(True)
@@ -58,8 +57,7 @@ class Apart(nn.Module):
         """The whole with what the stages have learned, as one ResNet."""
         joined = deepcopy(self.whole)
         network = joined.student.network
-        stem = (network.conv1, network.bn1, network.act1, network.maxpool, network.layer1)
-        nn.Sequential(*stem).load_state_dict(self.stages[0].state_dict())
+        _first_stage(network).load_state_dict(self.stages[0].state_dict())
         layers = (network.layer2, network.layer3, network.layer4)
         for layer, stage, projection in zip(layers, self.stages[1:], self.heads.projections, strict=False):
             weights = {name: value.clone() for name, value in stage.state_dict().items()}
@@ -70,6 +68,11 @@ class Apart(nn.Module):
                 weights[f"{norm}.running_mean"] -= weight @ projection.bias
             layer.load_state_dict(weights)
         return joined
+
+
+def _first_stage(network: nn.Module) -> nn.Sequential:
+    """The stem and the first layer: what reads the photo itself."""
+    return nn.Sequential(network.conv1, network.bn1, network.act1, network.maxpool, network.layer1)
 
 
 def _entries(stage: nn.Sequential) -> list[tuple[str, str]]:
