@@ -54,7 +54,7 @@ def test_the_student_comes_closer_to_its_teacher(trained):
 def test_distillation_goes_on_from_an_earlier_run_and_frozen_stages_stay(shapes, trained, tmp_path):
     run(
         f"python -m train.distill --photos {shapes}/Images --init {trained}/backbone --freeze 2 --out {tmp_path} "
-        "--steps 2 --batch-size 8 --sizes 64"
+        "--steps 2 --on-device --batch-size 8 4 --sizes 64 96"
     )
     before = load_file(trained / "backbone" / "backbone.safetensors")
     after = load_file(tmp_path / "backbone.safetensors")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from PIL import Image
 from shapes import make_shapes
 from timm.optim import muon
 from torch import nn
@@ -21,7 +22,7 @@ from capmodel.photos import load_photo
 from capmodel.tokenizer import END, PAD, START
 from train import distill, loop, xe
 from train.captions import CaptionBatches, mirror_caption
-from train.crops import crop_batch, mixup, random_crop, shuffled
+from train.crops import DeviceCrops, crop_batch, mixup, random_crop, shuffled
 from train.data import load_split
 from train.features import cached_grids
 from train.loop import FitOptions, learning_rate_factor
@@ -164,6 +165,37 @@ def test_crops_are_a_function_of_their_position(data):
     assert (batch.shape, batch.dtype) == ((4, 3, 32, 32), torch.uint8)
     assert torch.equal(batch[2:], crop_batch(photos, range(6, 8), 32, seed=1))
     assert not torch.equal(batch, crop_batch(photos, range(4, 8), 32, seed=2))
+
+
+def test_crops_cut_on_the_device_show_random_parts_of_their_photos(tmp_path):
+    x, y = np.meshgrid(np.arange(256), np.arange(256))
+    photos = [tmp_path / f"{blue}.png" for blue in (0, 100, 200)]
+    for photo in photos:
+        Image.fromarray(np.stack([x, y, np.full_like(x, int(photo.stem))], -1).astype(np.uint8)).save(photo)
+    cut = DeviceCrops(photos, torch.device("cpu"))
+    for size in (64, 192):
+        crops = cut(range(300, 600), size, seed=1)
+        assert (crops.shape, crops.dtype) == ((300, 3, size, size), torch.uint8)
+        assert crops.is_contiguous(memory_format=torch.channels_last)
+        expected = torch.tensor([int(photos[shuffled(position, 3, 1)].stem) for position in range(300, 600)])
+        assert (crops[:, 2] == expected[:, None, None]).all()
+        red, green = crops[:, 0].float(), crops[:, 1].float()
+        assert (red - red[:, :1]).abs().max() <= 1  # upright, whether mirrored or not
+        assert (green - green[:, :, :1]).abs().max() <= 1
+        width, height = (
+            (red[:, 0, -1] - red[:, 0, 0]) / (size - 1) * size,
+            (green[:, -1, 0] - green[:, 0, 0]) / (size - 1) * size,
+        )
+        assert 0.4 < (width < 0).float().mean() < 0.6
+        area, ratio = width.abs() * height / 256**2, width.abs() / height
+        assert 0.19 < area.min() < 0.23
+        assert 0.95 < area.max() < 1.02
+        assert 0.73 < ratio.min() < 0.8
+        assert 1.25 < ratio.max() < 1.36
+        assert red.min() < 10  # from the photo's edge
+        assert red.max() > 245  # to its edge
+    assert torch.equal(cut(range(8), 64, seed=1), cut(range(8), 64, seed=1))
+    assert not torch.equal(cut(range(8), 64, seed=1), cut(range(8), 64, seed=2))
 
 
 def test_mixup_lays_the_crop_before_over_a_share_of_them():

@@ -1,5 +1,7 @@
 """Random crops of photos, for training a backbone."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -7,8 +9,9 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from capmodel.photos import load_photo
+from capmodel.photos import load_photo, squash
 
 cv2.setNumThreads(0)  # batches are already prepared in several threads
 
@@ -62,6 +65,52 @@ def crop_batch(photos: list[Path], positions: range, size: int, seed: int) -> Te
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
 
 
+class DeviceCrops:
+    """Crops that are cut on a GPU, from photos that lie in its memory: it learns quicker than processors could cut them.
+
+    They are crops as `crop_batch` has them, but of photos that were squashed to squares first.
+
+    Args:
+        photos: N files; each takes 3 S S bytes of the device's memory, 0.2 MB.
+        side: S, of the squares.
+        workers: threads that load them.
+    """
+
+    def __init__(self, photos: Sequence[Path], device: torch.device, side: int = 256, workers: int = 2):
+        self.squares = torch.empty((len(photos), 3, side, side), dtype=torch.uint8, device=device)
+        with ThreadPoolExecutor(workers) as pool:
+            for square, photo in zip(self.squares, pool.map(lambda path: squash(load_photo(path), side), photos)):
+                square.copy_(torch.from_numpy(photo).permute(2, 0, 1))
+
+    def __call__(self, positions: range, size: int, seed: int) -> Tensor:
+        """The crops at these positions of the endless stream, half of them mirrored: uint8 (B, 3, size, size)."""
+        count, device = len(positions), self.squares.device
+        chosen = [shuffled(position, len(self.squares), seed) for position in positions]
+        corners = torch.from_numpy(_boxes(count, np.random.default_rng((seed, 1, positions.start)))).to(device)
+        # A crop of half the photo's side may show all of it: then the mean of four points stands for a pixel, else every
+        # other pixel of the photo would be skipped.
+        finer = 2 if 2 * size <= self.squares.shape[-1] else 1
+        points = F.affine_grid(corners, [count, 3, finer * size, finer * size], align_corners=False)
+        squares = self.squares[torch.tensor(chosen, device=device)].float()
+        crops = F.grid_sample(squares, points, mode="bicubic", padding_mode="reflection", align_corners=False)
+        crops = F.avg_pool2d(crops, finer).clamp(0, 255).round().to(torch.uint8)
+        return crops.contiguous(memory_format=torch.channels_last)
+
+
+def _boxes(count: int, random: np.random.Generator) -> np.ndarray:
+    """Random boxes as `random_crop` draws them, half of them mirrored, for `F.affine_grid`: fp32 (count, 2, 3)."""
+    area, ratio = random.uniform(0.2, 1, count), np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3), count))
+    sides = np.minimum(
+        1, np.sqrt([area * ratio, area / ratio])
+    )  # (2, count): width and height, as shares of the photo's
+    middles = random.uniform(-1, 1, (2, count)) * (1 - sides)  # the photo reaches from -1 to 1
+    boxes = np.zeros((count, 2, 3), np.float32)
+    boxes[:, 0, 0] = sides[0] * random.choice([-1, 1], count)
+    boxes[:, 1, 1] = sides[1]
+    boxes[:, :, 2] = middles.T
+    return boxes
+
+
 def mixup(crops: Tensor, share: float, random: np.random.Generator) -> Tensor:
     """Lays other crops over the first `share` of a batch, uint8 (B, 3, S, S), each as visible as chance has it.
 
@@ -69,7 +118,7 @@ def mixup(crops: Tensor, share: float, random: np.random.Generator) -> Tensor:
     sees (Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent").
     """
     count = round(share * len(crops))
-    weights = torch.from_numpy(random.random((count, 1, 1, 1), np.float32))
+    weights = torch.from_numpy(random.random((count, 1, 1, 1), np.float32)).to(crops.device)
     mixed = crops.clone()
     mixed[:count] = torch.lerp(crops.roll(1, 0)[:count].float(), crops[:count].float(), weights).round().to(torch.uint8)
     return mixed

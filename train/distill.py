@@ -13,6 +13,11 @@ quicker apart at first (train/apart.py), each from the teacher's features of the
     python -m train.distill --photos ... --held-out ... --apart --out runs/apart
     python -m train.distill --photos ... --held-out ... --init runs/apart --out runs/resnet26d
 
+On a GPU, which takes the photos into its memory, minutes do what takes days on a processor:
+
+    python -m train.distill --photos ... --held-out ... --on-device --mixup 0.5 --steps 3700 \\
+        --sizes 128 128 160 160 160 192 192 192 --batch-size 1024 1024 640 640 640 512 512 512 --out runs/resnet26d
+
 With a network there is a shorter way, timm's own ImageNet weights:
 
     python -m train.distill --backbone resnet26d --pretrained --out runs/resnet26d
@@ -30,9 +35,9 @@ from timm.optim import muon
 from capmodel.backbone import GridEncoder
 from capmodel.photos import list_photos, load_photo, squash
 from train.apart import Apart
-from train.crops import crop_batch, mixup
+from train.crops import DeviceCrops, crop_batch, mixup
 from train.distillation import Distillation
-from train.loop import PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision
+from train.loop import LOADERS, PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision
 from train.teacher import Teacher, freeze
 
 
@@ -55,6 +60,12 @@ def make_optimizer(task: Distillation | Apart, learning_rate: float) -> torch.op
     )
 
 
+def _squares(photos: list[Path], side: int = 256) -> torch.Tensor:
+    """Whole photos as the model will see them: uint8 (N, 3, side, side)."""
+    squares = np.array([squash(load_photo(path), side) for path in photos], np.uint8).reshape(-1, side, side, 3)
+    return torch.from_numpy(squares).permute(0, 3, 1, 2)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, nargs="+", help="folders of photos")
@@ -69,12 +80,15 @@ def main(arguments: list[str] | None = None) -> None:
                         "the first N stages")  # fmt: skip
     parser.add_argument("--apart", action="store_true", help="teach the stages of a ResNet apart, then join them")
     parser.add_argument("--steps", type=int, default=2200)
-    parser.add_argument("--batch-size", type=int, default=64, help="photos a step and process")
+    parser.add_argument("--batch-size", type=int, nargs="+", default=[64], help="photos a step and process; one number, or "
+                        "one for each of --sizes")  # fmt: skip
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 128, 160, 192],
                         help="side of the crops in each equal part of the training")  # fmt: skip
     parser.add_argument(
         "--mixup", type=float, default=0.0, metavar="SHARE", help="of the crops that another one is laid over"
     )
+    parser.add_argument("--on-device", action="store_true", help="hold the photos in the device's memory, 0.2 MB each, and "
+                        "crop them there")  # fmt: skip
     parser.add_argument("--learning-rate", type=float, default=2.5e-2)
     parser.add_argument("--ema", type=float, help="keep a moving average of the weights, of this decay")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
@@ -85,15 +99,20 @@ def main(arguments: list[str] | None = None) -> None:
         GridEncoder(options.backbone, pretrained=True).save(options.out)
         return
 
+    if len(options.batch_size) not in (1, len(options.sizes)):
+        parser.error("--batch-size takes one number, or one for each of --sizes")
     if options.apart and options.freeze:
         parser.error("--freeze is for stages that learn together: with --apart all learn")
+    torch.backends.cudnn.benchmark = True  # few shapes, many steps: the quickest convolution is worth a search
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
     held_out = [set(path.read_text().split()) for path in options.held_out]
     found = [path for folder in options.photos for path in list_photos(folder)]
     photos = [path for path in found if not any(path.name in names for names in held_out)]
-    judged = [path for path in found if held_out and path.name in held_out[0]][:500]
+    judged = _squares([path for path in found if held_out and path.name in held_out[0]][:500])
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
+    on_device = options.on_device
+    cut = DeviceCrops(photos, accelerator.device, workers=LOADERS) if on_device else partial(crop_batch, photos)
     student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)
     freeze(student, options.freeze)
     task = Distillation(student, Teacher())
@@ -103,12 +122,17 @@ def main(arguments: list[str] | None = None) -> None:
         task = Apart(task)
     task = task.to(memory_format=torch.channels_last)
 
-    world = options.batch_size * accelerator.num_processes
+    def part(step: int, values: list[int]) -> int:
+        """Of values that each hold for an equal part of the training, the one for a step."""
+        return values[step * len(values) // options.steps]
+
+    counts = [part(step, options.batch_size) * accelerator.num_processes for step in range(options.steps)]
+    shown = np.cumsum([0, *counts])  # photos of all processes before each step
 
     def batch_at(step: int) -> Batch:
-        first = step * world + accelerator.process_index * options.batch_size
-        size = options.sizes[step * len(options.sizes) // options.steps]
-        crops = crop_batch(photos, range(first, first + options.batch_size), size, options.seed)
+        count, size = part(step, options.batch_size), part(step, options.sizes)
+        first = int(shown[step]) + accelerator.process_index * count
+        crops = cut(range(first, first + count), size, options.seed)
         return {"pixels": mixup(crops, options.mixup, np.random.default_rng((options.seed, 2, first)))}
 
     def validate(task: Distillation | Apart) -> dict[str, float]:
@@ -116,12 +140,10 @@ def main(arguments: list[str] | None = None) -> None:
         task.save(options.out)  # there is always a validation at the end, so also the finished student
         task.eval()
         agreed = []
-        for first in range(0, len(judged), options.batch_size):
-            squashed = [squash(load_photo(path), 256) for path in judged[first : first + options.batch_size]]
-            pixels = torch.stack([torch.from_numpy(photo).permute(2, 0, 1) for photo in squashed])
+        for pixels in judged.split(64):
             with accelerator.autocast():
                 agreed.append(task.agreement(pixels.to(accelerator.device)).float())
-        return {"score": torch.cat(agreed).mean().item() if agreed else 0.0}
+        return {"score": torch.cat(agreed).mean().item() if len(judged) else 0.0}
 
     fit(
         task,
