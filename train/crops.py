@@ -100,9 +100,7 @@ class DeviceCrops:
 def _boxes(count: int, random: np.random.Generator) -> np.ndarray:
     """Random boxes as `random_crop` draws them, half of them mirrored, for `F.affine_grid`: fp32 (count, 2, 3)."""
     area, ratio = random.uniform(0.2, 1, count), np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3), count))
-    sides = np.minimum(
-        1, np.sqrt([area * ratio, area / ratio])
-    )  # (2, count): width and height, as shares of the photo's
+    sides = np.minimum(1, np.sqrt([area * ratio, area / ratio]))  # (2, count), of width and height
     middles = random.uniform(-1, 1, (2, count)) * (1 - sides)  # the photo reaches from -1 to 1
     boxes = np.zeros((count, 2, 3), np.float32)
     boxes[:, 0, 0] = sides[0] * random.choice([-1, 1], count)
