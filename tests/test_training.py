@@ -22,7 +22,7 @@ from capmodel.photos import load_photo
 from capmodel.tokenizer import END, PAD, START
 from train import distill, loop, xe
 from train.captions import CaptionBatches, mirror_caption
-from train.crops import DeviceCrops, crop_batch, mixup, random_crop, shuffled
+from train.crops import DeviceCrops, crop_batch, load_squares, mixup, random_crop, shuffled
 from train.data import load_split
 from train.features import cached_grids
 from train.loop import FitOptions, learning_rate_factor
@@ -172,7 +172,7 @@ def test_crops_cut_on_the_device_show_random_parts_of_their_photos(tmp_path):
     photos = [tmp_path / f"{blue}.png" for blue in (0, 100, 200)]
     for photo in photos:
         Image.fromarray(np.stack([x, y, np.full_like(x, int(photo.stem))], -1).astype(np.uint8)).save(photo)
-    cut = DeviceCrops(photos, torch.device("cpu"))
+    cut = DeviceCrops(load_squares(photos, torch.device("cpu")))
     for size in (64, 192):
         crops = cut(range(300, 600), size, seed=1)
         assert (crops.shape, crops.dtype) == ((300, 3, size, size), torch.uint8)

@@ -65,22 +65,30 @@ def crop_batch(photos: list[Path], positions: range, size: int, seed: int) -> Te
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
 
 
+def load_squares(photos: Sequence[Path], device: torch.device, side: int = 256, workers: int = 2) -> Tensor:
+    """Whole photos, squashed to squares, on a device: uint8 (N, 3, side, side).
+
+    Args:
+        workers: threads that load them.
+    """
+    squares = torch.empty((len(photos), 3, side, side), dtype=torch.uint8, device=device)
+    with ThreadPoolExecutor(workers) as pool:
+        for square, photo in zip(squares, pool.map(lambda path: squash(load_photo(path), side), photos)):
+            square.copy_(torch.from_numpy(photo).permute(2, 0, 1))
+    return squares
+
+
 class DeviceCrops:
     """Crops that are cut on a GPU, from photos that lie in its memory: it learns quicker than processors could cut them.
 
     They are crops as `crop_batch` has them, but of photos that were squashed to squares first.
 
     Args:
-        photos: N files; each takes 3 S S bytes of the device's memory, 0.2 MB.
-        side: S, of the squares.
-        workers: threads that load them.
+        squares: the photos, from `load_squares`.
     """
 
-    def __init__(self, photos: Sequence[Path], device: torch.device, side: int = 256, workers: int = 2):
-        self.squares = torch.empty((len(photos), 3, side, side), dtype=torch.uint8, device=device)
-        with ThreadPoolExecutor(workers) as pool:
-            for square, photo in zip(self.squares, pool.map(lambda path: squash(load_photo(path), side), photos)):
-                square.copy_(torch.from_numpy(photo).permute(2, 0, 1))
+    def __init__(self, squares: Tensor):
+        self.squares = squares
 
     def __call__(self, positions: range, size: int, seed: int) -> Tensor:
         """The crops at these positions of the endless stream, half of them mirrored: uint8 (B, 3, size, size)."""

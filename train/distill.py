@@ -33,9 +33,9 @@ import torch
 from timm.optim import muon
 
 from capmodel.backbone import GridEncoder
-from capmodel.photos import list_photos, load_photo, squash
+from capmodel.photos import list_photos
 from train.apart import Apart
-from train.crops import DeviceCrops, crop_batch, mixup
+from train.crops import DeviceCrops, crop_batch, load_squares, mixup
 from train.distillation import Distillation
 from train.loop import LOADERS, PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision
 from train.teacher import Teacher, freeze
@@ -58,12 +58,6 @@ def make_optimizer(task: Distillation | Apart, learning_rate: float) -> torch.op
     return timm.optim.Muon(
         groups, lr=learning_rate, weight_decay=0.02, momentum=0.95, nesterov=True, fallback_lr_scale=0.1
     )
-
-
-def _squares(photos: list[Path], side: int = 256) -> torch.Tensor:
-    """Whole photos as the model will see them: uint8 (N, 3, side, side)."""
-    squares = np.array([squash(load_photo(path), side) for path in photos], np.uint8).reshape(-1, side, side, 3)
-    return torch.from_numpy(squares).permute(0, 3, 1, 2)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -109,10 +103,10 @@ def main(arguments: list[str] | None = None) -> None:
     held_out = [set(path.read_text().split()) for path in options.held_out]
     found = [path for folder in options.photos for path in list_photos(folder)]
     photos = [path for path in found if not any(path.name in names for names in held_out)]
-    judged = _squares([path for path in found if held_out and path.name in held_out[0]][:500])
+    load = partial(load_squares, workers=LOADERS)
+    judged = load([path for path in found if held_out and path.name in held_out[0]][:500], torch.device("cpu"))
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
-    on_device = options.on_device
-    cut = DeviceCrops(photos, accelerator.device, workers=LOADERS) if on_device else partial(crop_batch, photos)
+    cut = DeviceCrops(load(photos, accelerator.device)) if options.on_device else partial(crop_batch, photos)
     student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)
     freeze(student, options.freeze)
     task = Distillation(student, Teacher())
@@ -138,12 +132,14 @@ def main(arguments: list[str] | None = None) -> None:
     def validate(task: Distillation | Apart) -> dict[str, float]:
         task = task.join() if options.apart else task
         task.save(options.out)  # there is always a validation at the end, so also the finished student
+        if not len(judged):
+            return {"score": 0.0}
         task.eval()
         agreed = []
         for pixels in judged.split(64):
             with accelerator.autocast():
                 agreed.append(task.agreement(pixels.to(accelerator.device)).float())
-        return {"score": torch.cat(agreed).mean().item() if len(judged) else 0.0}
+        return {"score": torch.cat(agreed).mean().item()}
 
     fit(
         task,
