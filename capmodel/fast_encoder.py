@@ -2,7 +2,7 @@
 
 BatchNorms become a part of the convolutions before them, and where the processor computes with bfloat16
 the network does too: that is twice as fast, and rounds every number to 8 binary digits. The grid then
-differs by about 1.5 %, and of captions that are nearly as good as each other another one may win.
+differs by about 2 %, and of captions that are nearly as good as each other another one may win.
 """
 
 import weakref
