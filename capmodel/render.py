@@ -15,6 +15,7 @@ from .captioner import Caption
 
 VEIL = np.array([8, 10, 24], np.float32)  # dark blue
 OPACITY = 0.82  # of the veil where there is no attention
+CLEAR = 8.0  # x uniform: a cell that gets an eighth of all attention shows unveiled, whatever the others get
 
 
 def times_uniform(weights: np.ndarray) -> np.ndarray:
@@ -23,8 +24,11 @@ def times_uniform(weights: np.ndarray) -> np.ndarray:
 
 
 def scale_top(caption: Caption) -> float:
-    """The top of a caption's scale, in x uniform: the strongest cell of any word, but at least 2."""
-    return max([2.0, *(float(times_uniform(word.weights).max()) for word in caption.words)])
+    """The top of a caption's scale, in x uniform: the strongest cell of any word, but at least 2 and at most `CLEAR`.
+
+    Beyond that, one word with nearly all its attention on a cell (often the first) would leave the others in the dark.
+    """
+    return min(CLEAR, max([2.0, *(float(times_uniform(word.weights).max()) for word in caption.words)]))
 
 
 def smooth_map(weights: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -101,9 +105,9 @@ def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
         axis.set_title(word.text, fontsize=12, weight="bold")
         axis.set_xlabel(f"{word.probability:.0%} · {peak:.1f}x", fontsize=9)
     figure.suptitle(caption.text, fontsize=14)
+    clear = f"{top:.1f}x, the strongest in this caption" if top < CLEAR else f"{CLEAR:.0f}x or more"
     figure.supxlabel(
-        f"Percent: probability of the word.  Number: attention on the strongest cell, in times uniform.  "
-        f"Unveiled = {top:.1f}x, the strongest in this caption.",
+        f"Percent: probability of the word.  Number: attention on the strongest cell, in times uniform.  Unveiled: {clear}.",
         fontsize=9,
         color="0.4",
     )

@@ -6,7 +6,7 @@ from PIL import Image
 
 from capmodel import Caption, Word
 from capmodel.animation import save_gif
-from capmodel.render import VEIL, save_figure, scale_top, smooth_map, times_uniform, veil
+from capmodel.render import CLEAR, VEIL, save_figure, scale_top, smooth_map, times_uniform, veil
 
 
 def peaked(row: int, column: int, share: float = 0.5) -> np.ndarray:
@@ -42,17 +42,20 @@ def test_smoothing_keeps_values_and_level():
 def test_a_flat_map_looks_flat_beside_a_sharp_one():
     caption = make_caption(UNIFORM, peaked(2, 2))
     top = scale_top(caption)
-    assert top == pytest.approx(32)
+    assert top == CLEAR
     photo = np.full((64, 64, 3), 200, np.uint8)
     flat = veil(photo, smooth_map(UNIFORM, 64, 64), top)
     sharp = veil(photo, smooth_map(peaked(2, 2), 64, 64), top)
     assert flat.std((0, 1)).max() < 1
     assert sharp[20, 20].tolist() == pytest.approx([200] * 3, abs=3)
-    assert flat[20, 20].max() < 90
+    assert flat[20, 20].max() < 110
 
 
-def test_the_scale_of_an_all_flat_caption_is_not_stretched():
-    assert scale_top(make_caption(UNIFORM, UNIFORM)) == 2
+def test_the_scale_ends_at_the_strongest_cell_within_limits():
+    assert scale_top(make_caption(UNIFORM, UNIFORM)) == 2  # all flat: not stretched
+    weak = 0.9 * UNIFORM + 0.1 * peaked(2, 2)
+    assert scale_top(make_caption(UNIFORM, weak)) == pytest.approx(times_uniform(weak).max())
+    assert scale_top(make_caption(weak, peaked(2, 2))) == CLEAR  # one sharp word does not leave the others in the dark
 
 
 def test_no_attention_is_dark_but_visible():

@@ -438,7 +438,7 @@ print("tokens: ", " ".join(map(name, tokens)))
 
 # %%
 maps = [torch.stack([step.weights for step in steps[start:stop]]).mean(0) for _, start, stop in spans]
-top = max(2.0, torch.stack(maps).max().item() * L)
+top = min(8.0, max(2.0, torch.stack(maps).max().item() * L))  # the scale, from none of the veil lifted to all of it
 
 figure, axes = plt.subplots(2, len(spans), figsize=(3.2 * len(spans), 4.9), height_ratios=(3, 1.7), squeeze=False)
 for (text, start, _), weights, (above, below) in zip(spans, maps, axes.T):
@@ -503,7 +503,7 @@ for (text, start, stop), weights, word in zip(spans, maps, caption.words):
 uniform = torch.full((L,), 1 / L)
 focused = maps[-1]
 almost = 0.97 * uniform + 0.03 * focused
-top = scale_top(caption)  # the strongest cell of the caption's words, but at least 2x
+top = scale_top(caption)  # the strongest cell of the caption's words, but from 2x to 8x
 
 
 def stretched(weights):

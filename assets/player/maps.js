@@ -6,7 +6,7 @@
 const SIDE = 8;            // cells of the model's grid
 const CELLS = SIDE * SIDE;
 const FINE = 64;           // side of the smooth map
-const VEIL = [8, 10, 24], OPACITY = 0.82;   // as in capmodel/render.py
+const VEIL = [8, 10, 24], OPACITY = 0.82, CLEAR = 8;   // as in capmodel/render.py
 
 const find = selector => element.querySelector(selector), root = find('.root');
 

@@ -88,9 +88,10 @@ function togglePlaying() {
 
 function drawLegend() {
   const top = scaleTop();
-  find('.scale').setAttribute('aria-label', `Dark is 0, clear is ${times(top)} uniform, the strongest cell of ${sharedTop ? 'these captions' : 'this caption'}`);
+  const clear = top < CLEAR ? `${times(top)} uniform, the strongest cell of ${sharedTop ? 'these captions' : 'this caption'}` : `${times(top)} uniform or more`;
+  find('.scale').setAttribute('aria-label', `Dark is 0, clear is ${clear}`);
   find('.scale .one').style.left = `${100 * Math.sqrt(1 / top)}%`;
-  find('.scale .top').textContent = times(top);
+  find('.scale .top').textContent = `${top < CLEAR ? '' : '\u2265 '}${times(top)}`;
 }
 
 // ---- the 8 x 8 cells: to read their numbers, to choose some, to guess one ----
