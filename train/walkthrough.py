@@ -438,7 +438,7 @@ print("tokens: ", " ".join(map(name, tokens)))
 
 # %%
 maps = [torch.stack([step.weights for step in steps[start:stop]]).mean(0) for _, start, stop in spans]
-top = min(8.0, max(2.0, torch.stack(maps).max().item() * L))  # the scale, from none of the veil lifted to all of it
+top = min(8.0, max(2.0, torch.stack(maps).max().item() * L))  # where the veil is lifted wholly, in times uniform
 
 figure, axes = plt.subplots(2, len(spans), figsize=(3.2 * len(spans), 4.9), height_ratios=(3, 1.7), squeeze=False)
 for (text, start, _), weights, (above, below) in zip(spans, maps, axes.T):
