@@ -89,6 +89,7 @@ def test_other_cells_are_chosen_by_dragging_or_with_keys(surfer):
     free = cells.evaluate_all(
         "all => all.findIndex((each, k) => k % 8 < 5 && [0, 1, 2].every(i => !all[k + i].classList.contains('chosen')))"
     )
+    cells.nth(free).scroll_into_view_if_needed()  # the mouse goes by what is seen
     first, last = cells.nth(free).bounding_box(), cells.nth(free + 2).bounding_box()
     before = surfer.locator(".cells .chosen").count()
     surfer.mouse.move(first["x"] + 5, first["y"] + 5)
