@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
+from torch.nn import functional as F
 
 from capmodel.backbone import GridEncoder
 from capmodel.decoder import Decoder
@@ -89,6 +91,26 @@ def test_the_projection_begins_as_that_of_least_squares():
     after.backward()
     assert after < 0.1 * before
     assert task.projection.bias.grad.abs().max() < 1e-4
+
+
+class Noise(nn.Module):
+    """An encoder whose grids say nothing of the photos."""
+
+    channels = 60
+
+    def forward(self, pixels):
+        return torch.randn(len(pixels), 4, self.channels)
+
+
+def test_the_projection_does_not_learn_photos_by_heart():
+    """From 64 cells a projection of 60 numbers could; on others it would then be far off."""
+    torch.manual_seed(0)
+    task = FineTuning(Noise(), TeacherForcing(Decoder(channels=60, vocabulary=12, hidden=16, attention=8)), anchor=1.0)
+    photos, others = torch.randint(256, (2, 16, 3, 64, 64), dtype=torch.uint8)
+    task.fit_projection([photos])
+    with torch.no_grad():
+        error = F.mse_loss(task.projection(task.encoder(others)), task._target(others))
+    assert error < 1.5  # 1: the teacher's mean, whatever the photo
 
 
 def test_the_teacher_never_trains():

@@ -32,7 +32,7 @@ from train.objectives import Regularization, TeacherForcing
 from train.scoring import quick_cider
 from train.teacher import Teacher, freeze, standardize
 
-ANCHOR_BATCHES = 16  # that the projection to the teacher's features is fitted to: more cells than it has inputs
+ANCHOR_BATCHES = 32  # that the projection to the teacher's features is fitted to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +78,13 @@ class FineTuning(nn.Module):
         return self
 
     @torch.no_grad()
-    def fit_projection(self, batches: Iterable[Tensor], ridge: float = 1e-3) -> None:
+    def fit_projection(self, batches: Iterable[Tensor], ridge: float = 1.0) -> None:
         """Sets the projection to the one of least squares for some pixels, each uint8 (B, 3, S, S).
 
         Args:
-            ridge: what is added to the grid's variances, as a share of their mean; dead channels need it.
+            ridge: what is added to the grid's variances, as a share of their mean. The cells of a photo are much
+                alike, so a weak one learns these photos by heart: with 1e-3, 512 of Flickr8k's had an error of
+                0.54 and others 0.88; with 1, 0.64 and 0.77.
         """
         inputs, outputs = [], []
         for pixels in batches:
