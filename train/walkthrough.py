@@ -49,7 +49,7 @@ with warnings.catch_warnings(action="ignore"):  # of a progress bar that we do n
 from capmodel import Captioner
 from capmodel.normalizers import make_normalizer
 from capmodel.photos import load_photo, squash
-from capmodel.render import scale_top, smooth_map, times_uniform, veil
+from capmodel.render import CLEAR, scale_top, smooth_map, times_uniform, veil
 from capmodel.tokenizer import END, PAD, START, UNKNOWN
 
 torch.set_grad_enabled(False)  # nothing is trained here
@@ -438,7 +438,7 @@ print("tokens: ", " ".join(map(name, tokens)))
 
 # %%
 maps = [torch.stack([step.weights for step in steps[start:stop]]).mean(0) for _, start, stop in spans]
-top = min(8.0, max(2.0, torch.stack(maps).max().item() * L))  # where the veil is lifted wholly, in times uniform
+top = min(CLEAR, max(2.0, torch.stack(maps).max().item() * L))  # where the veil is lifted wholly, in times uniform
 
 figure, axes = plt.subplots(2, len(spans), figsize=(3.2 * len(spans), 4.9), height_ratios=(3, 1.7), squeeze=False)
 for (text, start, _), weights, (above, below) in zip(spans, maps, axes.T):
