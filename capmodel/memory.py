@@ -1,8 +1,9 @@
-"""Keeps the memory of a long-lived process small, where the GNU C library would let it grow."""
+"""What the GNU C library does with freed memory: a page that runs for weeks should be small, training quick."""
 
 import ctypes
 
-M_ARENA_MAX = -8  # an option of mallopt, as malloc.h numbers it
+# Options of mallopt, as malloc.h numbers them.
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8
 
 
 def limit_pools(count: int) -> bool:
@@ -21,6 +22,17 @@ def trim() -> bool:
     milliseconds. With other C libraries it does nothing.
     """
     return _call("malloc_trim", 0)
+
+
+def hold() -> bool:
+    """Keeps all memory that is freed from now on for later, and tells whether that can be had.
+
+    Training takes and frees the same large pieces in every step. The GNU C library would return each to the system, which
+    clears it before it gives it out again: a sixth of the time that a step takes on a processor. With other C libraries
+    this does nothing.
+    """
+    options = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**28}  # the last is what it asks for at a time
+    return all(_call("mallopt", option, value) for option, value in options.items())
 
 
 def _call(function: str, *arguments: int) -> bool:
