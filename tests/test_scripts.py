@@ -39,7 +39,7 @@ def trained(shapes, tmp_path_factory):
     )
     run(
         f"python -m train.xe --data {shapes} --backbone {runs}/backbone --out {runs}/softmax --hidden 64 --attention 32 "
-        "--epochs 30 --batch-size 12 --captions 2 --learning-rate 5e-3 --ema 0.9"
+        "--epochs 30 --batch-size 12 --captions 2 --learning-rate 5e-3 --ema 0.9 --crops 1"
     )
     return runs
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,7 +25,7 @@ from train import distill, loop, xe
 from train.captions import CaptionBatches, mirror_caption
 from train.crops import DeviceCrops, crop_batch, load_squares, mixup, random_crop, shuffled
 from train.data import load_split
-from train.features import cached_grids
+from train.features import Side, cached_grids
 from train.loop import FitOptions, learning_rate_factor
 from train.objectives import Regularization, TeacherForcing, anneal, drop_cells, entropy, unevenness
 
@@ -227,8 +228,9 @@ def test_grids_are_cached_and_found_again(data, backbone, tmp_path, monkeypatch)
     assert (grids.shape, grids.dtype) == ((8, 4, 96), np.float16)
     square = torch.from_numpy(np.array(load_photo(photos[3]))).permute(2, 0, 1)[None]
     assert square.shape[-1] == 48  # smaller than the model's 64: the cached one was enlarged
-    mirrored = cached_grids(encoder, photos, tmp_path, accelerator, mirrored=True)
-    assert not np.allclose(grids, mirrored, atol=1e-2)
+    others = [Side(mirrored=True), Side(crop=1), Side(crop=2), Side(mirrored=True, crop=1)]
+    seen = [grids, *(cached_grids(encoder, photos, tmp_path, accelerator, side) for side in others)]
+    assert not any(np.allclose(one, other, atol=1e-2) for one, other in combinations(seen, 2))
     monkeypatch.setattr("train.features._compute", None)  # from here on nothing may be computed
     assert np.array_equal(cached_grids(encoder, photos, tmp_path, accelerator), grids)
     with torch.no_grad():

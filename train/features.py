@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,13 +15,29 @@ from tqdm import tqdm
 
 from capmodel.backbone import GridEncoder
 from capmodel.photos import load_photo, squash
+from train.crops import gentle_crop
 from train.loop import made_by_first
 
 BATCH = 32
 
 
+class Side(NamedTuple):
+    """How photos are seen.
+
+    Attributes:
+        mirrored: left to right.
+        crop: the number of a random crop of each photo, from 1 on; 0 is the whole photo.
+    """
+
+    mirrored: bool = False
+    crop: int = 0
+
+
+WHOLE = Side()
+
+
 def cached_grids(
-    encoder: GridEncoder, photos: Sequence[Path], folder: Path, accelerator: Accelerator, *, mirrored: bool = False
+    encoder: GridEncoder, photos: Sequence[Path], folder: Path, accelerator: Accelerator, side: Side = WHOLE
 ) -> np.ndarray:
     """The photos' grids as a read-only fp16 array (N, L, D), mapped from disk, not held in memory.
 
@@ -29,15 +46,15 @@ def cached_grids(
 
     Args:
         folder: where the arrays are kept; all machines must share it.
-        mirrored: of the photos mirrored left to right.
+        side: that the photos are seen from.
     """
-    path = folder / f"grids-{_key(encoder, photos, mirrored)}.npy"
-    made_by_first(path, lambda: _compute(encoder, photos, path, accelerator, mirrored), accelerator)
+    path = folder / f"grids-{_key(encoder, photos, side)}.npy"
+    made_by_first(path, lambda: _compute(encoder, photos, path, accelerator, side), accelerator)
     return np.load(path, mmap_mode="r")
 
 
-def _key(encoder: GridEncoder, photos: Sequence[Path], mirrored: bool) -> str:
-    digest = hashlib.sha256(json.dumps([encoder.name, encoder.image_size, mirrored]).encode())
+def _key(encoder: GridEncoder, photos: Sequence[Path], side: Side) -> str:
+    digest = hashlib.sha256(json.dumps([encoder.name, encoder.image_size, *side]).encode())
     for value in encoder.state_dict().values():
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     for photo in photos:
@@ -47,17 +64,20 @@ def _key(encoder: GridEncoder, photos: Sequence[Path], mirrored: bool) -> str:
 
 
 def encode_photos(
-    encoder: GridEncoder, photos: Sequence[Path], accelerator: Accelerator, *, mirrored: bool = False
+    encoder: GridEncoder, photos: Sequence[Path], accelerator: Accelerator, side: Side = WHOLE
 ) -> Iterator[np.ndarray]:
-    """The grids (B, L, D) of whole photos, batch by batch, in fp16; the next photos are loaded meanwhile."""
+    """The grids (B, L, D) of photos, batch by batch, in fp16; the next photos are loaded meanwhile."""
     encoder = encoder.eval().to(accelerator.device, memory_format=torch.channels_last)
 
-    def load(photo: Path) -> torch.Tensor:
-        square = squash(load_photo(photo, at_least=encoder.image_size), encoder.image_size, encoder.interpolation)
-        return torch.from_numpy(square[:, ::-1].copy() if mirrored else square)
+    def load(number: int, photo: Path) -> torch.Tensor:
+        if side.crop:
+            square = gentle_crop(load_photo(photo), encoder.image_size, np.random.default_rng((*side, number)))
+        else:
+            square = squash(load_photo(photo, at_least=encoder.image_size), encoder.image_size, encoder.interpolation)
+        return torch.from_numpy(square[:, ::-1].copy() if side.mirrored else square)
 
     with ThreadPoolExecutor(4) as pool:
-        loaded = pool.map(load, photos)
+        loaded = pool.map(load, range(len(photos)), photos)
         while squares := list(islice(loaded, BATCH)):
             pixels = torch.stack(squares).permute(0, 3, 1, 2).to(accelerator.device)
             with torch.inference_mode(), accelerator.autocast():
@@ -65,16 +85,14 @@ def encode_photos(
             yield grids
 
 
-def _compute(
-    encoder: GridEncoder, photos: Sequence[Path], path: Path, accelerator: Accelerator, mirrored: bool
-) -> None:
+def _compute(encoder: GridEncoder, photos: Sequence[Path], path: Path, accelerator: Accelerator, side: Side) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     shape = (len(photos), encoder.grid_size**2, encoder.channels)
     grids = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
     done = 0
     with tqdm(total=len(photos), desc="grids", unit="photo") as bar:
-        for batch in encode_photos(encoder, photos, accelerator, mirrored=mirrored):
+        for batch in encode_photos(encoder, photos, accelerator, side):
             grids[done : done + len(batch)] = batch
             done += len(batch)
             bar.update(len(batch))

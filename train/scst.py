@@ -17,7 +17,7 @@ from capmodel import Captioner, DecodeOptions
 from train.captions import PhotoBatches, caption_grids, captions_of
 from train.cider import CiderD
 from train.data import load_split
-from train.features import cached_grids
+from train.features import Side, cached_grids
 from train.loop import PRECISIONS, FitOptions, fit, make_accelerator
 from train.scoring import count_tails, quick_cider
 from train.self_critical import BASELINES, SelfCritical, signature, with_end
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     sides = (False,) if options.no_mirror else (False, True)
     photos = [example.photo for example in examples]
     features = options.features or options.out / "features"
-    grids = [cached_grids(model.encoder, photos, features, accelerator, mirrored=mirrored) for mirrored in sides]
+    grids = [cached_grids(model.encoder, photos, features, accelerator, Side(mirrored)) for mirrored in sides]
     dev_grids = cached_grids(model.encoder, [example.photo for example in dev], features, accelerator)
 
     references = [with_end(captions) for mirrored in sides for captions in captions_of(examples, mirrored)]

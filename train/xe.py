@@ -22,7 +22,7 @@ from capmodel.normalizers import NORMALIZERS
 from capmodel.tokenizer import Tokenizer
 from train.captions import CaptionBatches, caption_grids, encode_captions
 from train.data import load_split
-from train.features import cached_grids
+from train.features import Side, cached_grids
 from train.loop import PRECISIONS, Batch, FitOptions, fit, made_by_first, make_accelerator
 from train.objectives import Regularization, TeacherForcing, anneal
 from train.scoring import quick_cider
@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--attention", type=int, default=256)
     parser.add_argument("--no-mirror", action="store_true", help="train on the photos as they are only")
+    parser.add_argument("--crops", type=int, default=0, help="random crops of each photo, beside the whole one")
     parser.add_argument("--ema", type=float, default=0.998, help="decay of the weights' moving average")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--seed", type=int, default=0)
@@ -64,10 +65,11 @@ def main(arguments: list[str] | None = None) -> None:
     examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
     start = Captioner.from_pretrained(options.init) if options.init else None
     encoder = start.model.encoder if start else GridEncoder.load(options.backbone)
-    sides = (False,) if options.no_mirror else (False, True)
+    mirrors = (False,) if options.no_mirror else (False, True)
+    sides = [Side(mirrored, crop) for crop in range(options.crops + 1) for mirrored in mirrors]
     photos = [example.photo for example in examples]
     features = options.features or options.out / "features"
-    grids = [cached_grids(encoder, photos, features, accelerator, mirrored=mirrored) for mirrored in sides]
+    grids = [cached_grids(encoder, photos, features, accelerator, side) for side in sides]
     dev_grids = cached_grids(encoder, [example.photo for example in dev], features, accelerator)
 
     tokenizer_file = options.out / "model" / TOKENIZER
@@ -99,7 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     task = TeacherForcing(model.decoder, regularization)
     batches = CaptionBatches(
         sides=grids,
-        captions=[encode_captions(tokenizer, examples, mirrored) for mirrored in sides],
+        captions=[encode_captions(tokenizer, examples, side.mirrored) for side in sides],
         batch_size=options.batch_size,
         per_photo=options.captions,
         seed=options.seed,
