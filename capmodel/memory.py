@@ -28,8 +28,8 @@ def hold() -> bool:
     """Keeps all memory that is freed from now on for later, and tells whether that can be had.
 
     Training takes and frees the same large pieces in every step. The GNU C library would return each to the system, which
-    clears it before it gives it out again: of the steps of train.finetune on two cores, a seventh. With other C libraries
-    this does nothing.
+    clears it before it gives it out again: a seventh of the time that train.finetune took on two cores. With other C
+    libraries this does nothing.
     """
     options = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**28}  # the last is what it asks for at a time
     return all(_call("mallopt", option, value) for option, value in options.items())

@@ -90,6 +90,17 @@ def test_dev_score_rises(trained):
     assert max(scores[-5:]) > 2 * scores[0]
 
 
+def test_a_decoder_on_the_teachers_grid_is_scored_and_not_kept(shapes, tmp_path):
+    run(
+        f"python -m train.xe --data {shapes} --teacher --out {tmp_path} --no-mirror --hidden 64 --attention 32 --epochs 4 "
+        "--batch-size 12 --captions 2 --learning-rate 5e-3 --ema 0.9"
+    )
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert len([row for row in rows if "score" in row]) == 4
+    assert rows[-2]["loss"] < 0.7 * rows[0]["loss"]
+    assert not list(tmp_path.rglob("model.safetensors"))
+
+
 def test_backbone_and_decoder_train_on_together(shapes, trained, tmp_path):
     printed = run(
         f"python -m train.finetune --data {shapes} --init {trained}/softmax/model --out {tmp_path} --epochs 3 "

@@ -28,6 +28,7 @@ from train.data import load_split
 from train.features import Side, cached_grids
 from train.loop import FitOptions, learning_rate_factor
 from train.objectives import Regularization, TeacherForcing, anneal, drop_cells, entropy, unevenness
+from train.teacher import TeacherGrid
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +238,14 @@ def test_grids_are_cached_and_found_again(data, backbone, tmp_path, monkeypatch)
         next(encoder.parameters()).add_(0.1)
     with pytest.raises(TypeError):
         cached_grids(encoder, photos, tmp_path, accelerator)
+
+
+def test_the_teacher_gives_a_grid_as_a_backbone_does():
+    teacher = TeacherGrid(image_size=64)
+    pixels = torch.randint(256, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    grid, (last, _) = teacher(pixels), teacher.teacher(pixels)
+    assert grid.shape == (2, teacher.grid_size**2, teacher.channels) == (2, 4, 1280)
+    assert torch.equal(grid[:, 1], last[:, :, 0, 1])
 
 
 # How a module is started in two processes. Port 0: any that is free. `accelerate` itself imports torchvision before

@@ -47,6 +47,26 @@ class Teacher(nn.Module):
         return self.network.forward_head(last)
 
 
+class TeacherGrid(nn.Module):
+    """The teacher in the place of a `GridEncoder`: what a backbone that learns from it could come to at best.
+
+    Only to measure that: it is neither a ResNet nor a DenseNet, and no model of ours.
+    """
+
+    def __init__(self, image_size: int = 256):
+        super().__init__()
+        self.teacher = Teacher()
+        config = self.teacher.network.pretrained_cfg
+        self.name, self.interpolation = "tf_efficientnet_lite2", config["interpolation"]
+        self.image_size, self.grid_size = image_size, image_size // 32
+        self.channels = self.teacher.channels
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """RGB pixels (B, 3, S, S) in 0..255 -> grid (B, L, D), cells row by row from the top left."""
+        last, _ = self.teacher(pixels)
+        return last.flatten(2).transpose(1, 2)
+
+
 def standardize(features: Tensor) -> Tensor:
     """Zero mean and unit variance a channel over the batch (B, C, ...), so that every channel and stage counts alike."""
     return F.batch_norm(features.float(), None, None, training=True)

@@ -26,6 +26,7 @@ from train.features import Side, cached_grids
 from train.loop import PRECISIONS, Batch, FitOptions, fit, made_by_first, make_accelerator
 from train.objectives import Regularization, TeacherForcing, anneal
 from train.scoring import quick_cider
+from train.teacher import TeacherGrid
 from train.tokenizer import train_tokenizer
 
 
@@ -35,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
     beginning = parser.add_mutually_exclusive_group(required=True)
     beginning.add_argument("--backbone", type=Path, help="folder from train.distill, for a new decoder")
     beginning.add_argument("--init", help="a model to go on from, whatever its attention; its backbone stays as it is")
+    beginning.add_argument("--teacher", action="store_true", help="train.distill's teacher, to see how far a backbone is "
+                           "from it: a new decoder whose scores are kept, but no model")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and the checkpoint")
     parser.add_argument("--features", type=Path, help="folder for the cached grids (default: in --out)")
     parser.add_argument("--epochs", type=int, default=8)
@@ -64,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
     start = Captioner.from_pretrained(options.init) if options.init else None
-    encoder = start.model.encoder if start else GridEncoder.load(options.backbone)
+    encoder = start.model.encoder if start else TeacherGrid() if options.teacher else GridEncoder.load(options.backbone)
     mirrors = (False,) if options.no_mirror else (False, True)
     sides = [Side(mirrored, crop) for crop in range(options.crops + 1) for mirrored in mirrors]
     photos = [example.photo for example in examples]
@@ -88,8 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
         normalizer=options.normalizer,
         dropout=options.dropout,
     )
-    model = CaptionModel(config)
-    model.encoder.load_state_dict(encoder.state_dict())
+    model = CaptionModel(config, encoder)
     if start:
         model.decoder.load_state_dict(start.model.decoder.state_dict())
     regularization = Regularization(
@@ -134,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
         accelerator,
         validate,
     )
-    if accelerator.is_main_process:
+    if accelerator.is_main_process and not options.teacher:
         task.load_state_dict(load_file(options.out / "best.safetensors"))
         model.save(options.out / "model")
         if start:
