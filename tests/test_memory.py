@@ -1,4 +1,7 @@
-"""The memory of a long-lived process stays small, and training keeps its own. In processes of their own: here others hold what they like."""
+"""The memory of a long-lived process stays small, and training keeps its own.
+
+In processes of their own: here others hold what they like.
+"""
 
 import platform
 import subprocess
