@@ -57,7 +57,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--attention", type=int, default=256)
     parser.add_argument("--no-mirror", action="store_true", help="train on the photos as they are only")
-    parser.add_argument("--crops", type=int, default=0, help="of each photo, beside the whole one; each takes as much disk")
+    parser.add_argument(
+        "--crops", type=int, default=0, help="of each photo, beside the whole one; each takes as much disk"
+    )
     parser.add_argument("--ema", type=float, default=0.998, help="decay of the weights' moving average")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--seed", type=int, default=0)
