@@ -74,13 +74,17 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries hold nothing back")
 
 
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=120, check=True
+    )
+
+
 @glibc_only
 def test_threads_share_their_pools():
     pools = {}
     for limit in ([], ["limit"]):
-        done = subprocess.run(
-            [sys.executable, "-c", POOLS, *limit], capture_output=True, text=True, timeout=120, check=True
-        )
+        done = run(POOLS, *limit)
         pools[bool(limit)] = done.stderr.count("Arena")
         assert done.stdout.split() == ["True"] * len(limit)
     assert pools[True] <= 2 < pools[False]
@@ -88,7 +92,7 @@ def test_threads_share_their_pools():
 
 @glibc_only
 def test_freed_memory_goes_back():
-    done = subprocess.run([sys.executable, "-c", HOLD], capture_output=True, text=True, timeout=120, check=True)
+    done = run(HOLD)
     found, megabytes = done.stdout.split()
     assert found == "True"
     assert float(megabytes) > 60
@@ -98,9 +102,6 @@ def test_freed_memory_goes_back():
 def test_what_is_held_need_not_be_cleared_again():
     faults = {}
     for held in ([], ["hold"]):
-        done = subprocess.run(
-            [sys.executable, "-c", STEPS, *held], capture_output=True, text=True, timeout=120, check=True
-        )
-        *found, faults[bool(held)] = done.stdout.split()
+        *found, faults[bool(held)] = run(STEPS, *held).stdout.split()
         assert found == ["True"] * len(held)
     assert int(faults[True]) < 0.1 * int(faults[False])

@@ -73,11 +73,12 @@ def make_accelerator(precision: str = "no") -> Accelerator:
     several processes (`torchrun --nproc-per-node 2 -m train.xe ...`) work together on it. And its
     memory is kept, which makes steps quicker.
     """
-    if not torch.accelerator.is_available():
+    on_processor = not torch.accelerator.is_available()
+    if on_processor:
         hold()
     accelerator = Accelerator(
         mixed_precision=quickest_precision() if precision == "auto" else precision,
-        cpu=not torch.accelerator.is_available(),
+        cpu=on_processor,
         kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
     )
     # `accelerate launch` sets the port for those who ask for several processes, but starts only one if --cpu is given.
