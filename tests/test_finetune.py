@@ -1,5 +1,7 @@
 """Training backbone and decoder together: what it sees, what may change, and what holds it."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,8 @@ from torch.nn import functional as F
 from capmodel.backbone import GridEncoder
 from capmodel.decoder import Decoder
 from capmodel.tokenizer import END, START
-from train.crops import gentle_crop
-from train.finetune import CropBatches, FineTuning
+from train.crops import DeviceCrops, gentle_boxes, gentle_crop, load_squares
+from train.finetune import CropBatches, DeviceCropBatches, FineTuning
 from train.objectives import TeacherForcing
 from train.teacher import Teacher, freeze
 
@@ -48,9 +50,25 @@ def test_gentle_crops_lie_inside_the_photo_and_show_most_of_it():
         assert 60 <= int(crop[..., 0].max()) - int(crop[..., 0].min()) <= 91
 
 
-def test_mirrored_photos_come_with_mirrored_captions(half_red):
+def test_gentle_boxes_lie_inside_the_photo_and_show_most_of_it():
+    squares = torch.arange(90).mul(2).to(torch.uint8).expand(1, 3, 90, 90)
+    boxes = gentle_boxes([False, True] * 25, 0.8, np.random.default_rng(0))
+    crops = DeviceCrops(squares).cut([0] * 50, boxes, 32)[:, 0].int()
+    for number, crop in enumerate(crops):
+        assert crop.max() <= 178
+        assert 134 <= crop.max() - crop.min() <= 178
+        assert (crop[:, 0] < crop[:, -1]).all() == (number % 2 == 0)
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_mirrored_photos_come_with_mirrored_captions(half_red, on_device):
     captions = [[[[START, 7, END]]], [[[START, 8, END]]]]  # of the photo, and of the mirrored one
-    batches = CropBatches(sides=[[half_red]] * 2, captions=captions, per_photo=1, batch_size=1, seed=0, size=32)
+    make_batches = CropBatches
+    if on_device:
+        make_batches = partial(DeviceCropBatches, crops=DeviceCrops(load_squares([half_red], torch.device("cpu"))))
+    batches = make_batches(
+        sides=[[half_red]] * 2, captions=captions, per_photo=1, batch_size=1, seed=0, size=32, least=0.8
+    )
     seen = set()
     for step in range(20):
         batch = batches(step)

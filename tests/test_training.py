@@ -20,14 +20,14 @@ from capmodel.backbone import GridEncoder
 from capmodel.decoder import Decoder
 from capmodel.normalizers import NORMALIZERS
 from capmodel.photos import load_photo
-from capmodel.tokenizer import END, PAD, START
+from capmodel.tokenizer import END, PAD, START, UNKNOWN
 from train import distill, loop, xe
 from train.captions import CaptionBatches, mirror_caption
 from train.crops import DeviceCrops, crop_batch, load_squares, mixup, random_crop, shuffled
 from train.data import load_split
 from train.features import Side, cached_grids
 from train.loop import FitOptions, learning_rate_factor
-from train.objectives import Regularization, TeacherForcing, anneal, drop_cells, entropy, unevenness
+from train.objectives import Regularization, TeacherForcing, anneal, drop_cells, drop_words, entropy, unevenness
 from train.teacher import TeacherGrid
 
 
@@ -125,6 +125,23 @@ def test_dropped_cells_are_the_mean_of_the_grid():
     assert hidden.float().mean().item() == pytest.approx(0.25, abs=0.05)
     assert torch.equal(dropped[hidden], grid.mean(1, keepdim=True).expand_as(grid)[hidden])
     assert drop_cells(grid, 0) is grid
+
+
+def test_dropped_words_are_unknown_but_captions_keep_their_start_and_their_targets():
+    torch.manual_seed(0)
+    tokens = torch.full((8, 5, 20), 7)
+    tokens[..., 0] = START
+    read = drop_words(tokens, 0.25)
+    assert (read[..., 0] == START).all()
+    assert (read[..., 1:] == UNKNOWN).float().mean().item() == pytest.approx(0.25, abs=0.05)
+    assert ((read == tokens) | (read == UNKNOWN)).all()
+
+    task, batch = make_task(word_dropout=1.0), make_batch()
+    unread = batch["tokens"][..., :-1].masked_fill(batch["tokens"][..., :-1] != START, UNKNOWN)
+    logits, _ = task.decoder(batch["grid"].float(), unread)
+    targets = batch["tokens"][..., 1:]
+    chosen = logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
+    torch.testing.assert_close(task(batch)["loss"], -chosen[targets != PAD].mean())
 
 
 def test_temperature_falls_from_first_to_last():

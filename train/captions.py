@@ -118,11 +118,10 @@ def encode_captions(tokenizer: Tokenizer, examples: Sequence[Example], mirrored:
 
 
 @torch.inference_mode()
-def caption_grids(
-    decoder: Decoder, tokenizer: Tokenizer, grids: np.ndarray, options: DecodeOptions, batch_size: int = 50
-) -> list[str]:
+def caption_grids(decoder: Decoder, tokenizer: Tokenizer, grids: np.ndarray, options: DecodeOptions) -> list[str]:
     """The best caption of each of N grids (N, L, D)."""
     device, quick = decoder.output_bias.device, FastDecoder(decoder.eval())
+    batch_size = 50 if device.type == "cpu" else 500  # a GPU waits for the next step rather than for the photos
     captions = []
     for first in range(0, len(grids), batch_size):
         grid = torch.from_numpy(grids[first : first + batch_size].astype(np.float32)).to(device)

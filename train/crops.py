@@ -39,10 +39,14 @@ def random_crop(photo: np.ndarray, size: int, random: np.random.Generator) -> np
     return _cut(photo, crop_height, crop_width, size, random)
 
 
-def gentle_crop(photo: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
-    """A crop of 80 to 100 % of height and width, squashed to (size, size, 3): its captions are still true, mostly."""
+def gentle_crop(photo: np.ndarray, size: int, random: np.random.Generator, least: float = 0.8) -> np.ndarray:
+    """A crop of most of height and width, squashed to (size, size, 3): its captions are still true, mostly.
+
+    Args:
+        least: share of the height, and of the width, that it shows at least.
+    """
     height, width = photo.shape[:2]
-    crop_height, crop_width = (round(side * random.uniform(0.8, 1)) for side in (height, width))
+    crop_height, crop_width = (round(side * random.uniform(least, 1)) for side in (height, width))
     return _cut(photo, crop_height, crop_width, size, random)
 
 
@@ -81,7 +85,7 @@ def load_squares(photos: Sequence[Path], device: torch.device, side: int = 256, 
 class DeviceCrops:
     """Crops that are cut on a GPU, from photos that lie in its memory: it learns quicker than processors could cut them.
 
-    They are crops as `crop_batch` has them, but of photos that were squashed to squares first.
+    They are crops as `crop_batch` and `gentle_crop` have them, but of photos that were squashed to squares first.
 
     Args:
         squares: the photos, from `load_squares`.
@@ -92,9 +96,13 @@ class DeviceCrops:
 
     def __call__(self, positions: range, size: int, seed: int) -> Tensor:
         """The crops at these positions of the endless stream, half of them mirrored: uint8 (B, 3, size, size)."""
-        count, device = len(positions), self.squares.device
         chosen = [shuffled(position, len(self.squares), seed) for position in positions]
-        corners = torch.from_numpy(_boxes(count, np.random.default_rng((seed, 1, positions.start)))).to(device)
+        return self.cut(chosen, _boxes(len(positions), np.random.default_rng((seed, 1, positions.start))), size)
+
+    def cut(self, chosen: Sequence[int], boxes: np.ndarray, size: int) -> Tensor:
+        """Crops of the chosen photos, uint8 (B, 3, size, size), from boxes for `F.affine_grid`, fp32 (B, 2, 3)."""
+        count, device = len(chosen), self.squares.device
+        corners = torch.from_numpy(boxes).to(device)
         # A crop of half the photo's side may show all of it: then the mean of four points stands for a pixel, else every
         # other pixel of the photo would be skipped.
         finer = 2 if 2 * size <= self.squares.shape[-1] else 1
@@ -108,12 +116,26 @@ class DeviceCrops:
 def _boxes(count: int, random: np.random.Generator) -> np.ndarray:
     """Random boxes as `random_crop` draws them, half of them mirrored, for `F.affine_grid`: fp32 (count, 2, 3)."""
     area, ratio = random.uniform(0.2, 1, count), np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3), count))
-    sides = np.minimum(1, np.sqrt([area * ratio, area / ratio]))  # (2, count), of width and height
-    middles = random.uniform(-1, 1, (2, count)) * (1 - sides)  # the photo reaches from -1 to 1
-    boxes = np.zeros((count, 2, 3), np.float32)
-    boxes[:, 0, 0] = sides[0] * random.choice([-1, 1], count)
-    boxes[:, 1, 1] = sides[1]
-    boxes[:, :, 2] = middles.T
+    sides = np.minimum(1, np.sqrt([area * ratio, area / ratio])).T  # of width and height
+    return _place(sides, random.choice([-1, 1], count), random)
+
+
+def gentle_boxes(mirrored: Sequence[bool], least: float, random: np.random.Generator) -> np.ndarray:
+    """Random boxes as `gentle_crop` draws them, for `DeviceCrops.cut`: fp32 (B, 2, 3)."""
+    return _place(random.uniform(least, 1, (len(mirrored), 2)), np.where(mirrored, -1, 1), random)
+
+
+def _place(sides: np.ndarray, directions: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Boxes for `F.affine_grid`, fp32 (B, 2, 3), anywhere in a photo that reaches from -1 to 1.
+
+    Args:
+        sides: width and height (B, 2), as shares of the photo's.
+        directions: (B,), -1 to mirror and 1 not to.
+    """
+    boxes = np.zeros((len(sides), 2, 3), np.float32)
+    boxes[:, 0, 0] = sides[:, 0] * directions
+    boxes[:, 1, 1] = sides[:, 1]
+    boxes[:, :, 2] = random.uniform(-1, 1, sides.shape) * (1 - sides)
     return boxes
 
 

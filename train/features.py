@@ -36,6 +36,11 @@ class Side(NamedTuple):
 WHOLE = Side()
 
 
+def all_sides(crops: int, mirrored: bool) -> list[Side]:
+    """The whole photo and a number of crops, each as it is and, if wanted, mirrored."""
+    return [Side(turned, crop) for crop in range(crops + 1) for turned in ([False, True] if mirrored else [False])]
+
+
 def cached_grids(
     encoder: GridEncoder, photos: Sequence[Path], folder: Path, accelerator: Accelerator, side: Side = WHOLE
 ) -> np.ndarray:

@@ -11,6 +11,7 @@ The finished model is the folder runs/finetuned/model. Decoders that shared the 
 import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,10 @@ from capmodel.backbone import GridEncoder
 from capmodel.decoding import DecodeOptions
 from capmodel.photos import load_photo
 from train.captions import CaptionBatches, Draw, caption_grids, encode_captions
-from train.crops import gentle_crop
+from train.crops import DeviceCrops, gentle_boxes, gentle_crop, load_squares
 from train.data import load_split
 from train.features import encode_photos
-from train.loop import PRECISIONS, Batch, FitOptions, fit, make_accelerator
+from train.loop import LOADERS, PRECISIONS, Batch, FitOptions, fit, make_accelerator
 from train.objectives import Regularization, TeacherForcing
 from train.scoring import quick_cider
 from train.teacher import Teacher, freeze, standardize
@@ -41,17 +42,30 @@ class CropBatches(CaptionBatches):
 
     Attributes:
         size: S, of the square that a crop is squashed to.
+        least: share of a photo's height, and of its width, that a crop shows at least.
     """
 
     size: int
+    least: float
 
     def show(self, drawn: list[Draw]) -> Batch:
         """``pixels``, uint8 (B, 3, S, S)."""
         crops = []
         for photo, side, random in drawn:
-            crop = gentle_crop(load_photo(self.sides[side][photo]), self.size, random)
+            crop = gentle_crop(load_photo(self.sides[side][photo]), self.size, random, self.least)
             crops.append(crop[:, ::-1] if side else crop)
         return {"pixels": torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceCropBatches(CropBatches):
+    """The same from photos that lie in a GPU's memory, where they are cropped."""
+
+    crops: DeviceCrops
+
+    def show(self, drawn: list[Draw]) -> Batch:
+        boxes = [gentle_boxes([bool(draw.side)], self.least, draw.random) for draw in drawn]
+        return {"pixels": self.crops.cut([draw.photo for draw in drawn], np.concatenate(boxes), self.size)}
 
 
 class FineTuning(nn.Module):
@@ -91,9 +105,10 @@ class FineTuning(nn.Module):
             inputs.append(F.pad(self.encoder(pixels).float().flatten(0, 1), (0, 1), value=1.0))
             outputs.append(self._target(pixels).flatten(0, 1))
         inputs, outputs = torch.cat(inputs), torch.cat(outputs)
-        squares = inputs.T @ inputs
-        squares.diagonal()[:-1] += ridge * squares.diagonal()[:-1].mean()
-        solution = torch.linalg.solve(squares, inputs.T @ outputs)
+        with torch.autocast(inputs.device.type, enabled=False):  # sums of many squares need more than bfloat16 holds
+            squares = inputs.T @ inputs
+            squares.diagonal()[:-1] += ridge * squares.diagonal()[:-1].mean()
+            solution = torch.linalg.solve(squares, inputs.T @ outputs)
         self.projection.weight.copy_(solution[:-1].T)
         self.projection.bias.copy_(solution[-1])
 
@@ -127,6 +142,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--label-smoothing", type=float, default=Regularization.label_smoothing)
     parser.add_argument("--cell-dropout", type=float, default=0.0, help="probability of a cell to be hidden")
+    parser.add_argument("--word-dropout", type=float, default=0.0, help="probability of a token to be read as unknown")
+    parser.add_argument("--smallest-crop", type=float, default=0.8, metavar="SHARE", help="of a photo's height, and of its "
+                        "width, that a crop shows at least")  # fmt: skip
+    parser.add_argument("--on-device", action="store_true", help="hold the photos in the device's memory, 0.2 MB each, and "
+                        "crop them there")  # fmt: skip
+    parser.add_argument("--validate-every", type=int, default=1, metavar="N", help="epochs")
+    parser.add_argument("--weight-decay", type=float, default=0.01)
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
     parser.add_argument("--ema", type=float, default=0.998, help="decay of the weights' moving average")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
@@ -140,13 +162,23 @@ def main(arguments: list[str] | None = None) -> None:
     model, tokenizer = captioner.model, captioner.tokenizer
     model.decoder.dropout.p = options.dropout
     freeze(model.encoder, options.freeze)
-    regularization = Regularization(label_smoothing=options.label_smoothing, cell_dropout=options.cell_dropout)
+    regularization = Regularization(
+        label_smoothing=options.label_smoothing,
+        cell_dropout=options.cell_dropout,
+        word_dropout=options.word_dropout,
+    )
     task = FineTuning(model.encoder, TeacherForcing(model.decoder, regularization), options.anchor)
     task.to(accelerator.device, memory_format=torch.channels_last)
-    batches = CropBatches(
-        sides=[[example.photo for example in examples]] * 2,
+    photos = [example.photo for example in examples]
+    make_batches = CropBatches
+    if options.on_device:
+        crops = DeviceCrops(load_squares(photos, accelerator.device, model.encoder.image_size, LOADERS))
+        make_batches = partial(DeviceCropBatches, crops=crops)
+    batches = make_batches(
+        sides=[photos] * 2,
         captions=[encode_captions(tokenizer, examples, mirrored) for mirrored in (False, True)],
         size=model.encoder.image_size,
+        least=options.smallest_crop,
         batch_size=options.batch_size,
         per_photo=options.captions,
         seed=options.seed,
@@ -175,12 +207,12 @@ def main(arguments: list[str] | None = None) -> None:
     fit(
         task,
         batch_at,
-        torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=0.01),
+        torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay),
         FitOptions(
             steps=options.epochs * per_epoch,
             warmup=min(100, per_epoch),
             ema=options.ema,
-            validate_every=per_epoch,
+            validate_every=options.validate_every * per_epoch,
             save_every=min(100, per_epoch),
             seed=options.seed,
         ),

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from capmodel.decoder import Decoder
 from capmodel.normalizers import Hard
-from capmodel.tokenizer import PAD
+from capmodel.tokenizer import PAD, START, UNKNOWN
 from train.loop import Batch
 
 
@@ -24,12 +24,16 @@ class Regularization:
         entropy: weight of the maps' mean entropy in nats: more makes them sharper.
         cell_dropout: probability of a cell to be hidden from a caption: its vector is then the
             mean of the grid.
+        word_dropout: probability of a token to be read as the unknown one, so that the decoder has to look
+            where it could have gone on from memory: Bowman et al. (2016), "Generating Sentences from a
+            Continuous Space".
     """
 
     label_smoothing: float = 0.1
     doubly_stochastic: float = 0.0
     entropy: float = 0.0
     cell_dropout: float = 0.0
+    word_dropout: float = 0.0
 
 
 class TeacherForcing(nn.Module):
@@ -50,7 +54,8 @@ class TeacherForcing(nn.Module):
         wanted = self.regularization
         set_temperature(self.decoder, batch["temperature"])
         grid, tokens = batch["grid"].float(), batch["tokens"]
-        logits, weights = self.decoder(drop_cells(grid, wanted.cell_dropout), tokens[..., :-1])
+        read = drop_words(tokens[..., :-1], wanted.word_dropout)
+        logits, weights = self.decoder(drop_cells(grid, wanted.cell_dropout), read)
         loss = F.cross_entropy(
             logits.flatten(0, 2).float(),
             tokens[..., 1:].flatten(),
@@ -83,6 +88,14 @@ def drop_cells(grid: Tensor, probability: float) -> Tensor:
         return grid
     dropped = torch.rand(grid.shape[:2], device=grid.device) < probability
     return torch.where(dropped[..., None], grid.mean(1, keepdim=True), grid)
+
+
+def drop_words(tokens: Tensor, probability: float) -> Tensor:
+    """Puts the unknown token in the place of random ones, of any shape; a caption's start stays."""
+    if not probability:
+        return tokens
+    dropped = (torch.rand(tokens.shape, device=tokens.device) < probability) & (tokens != START)
+    return tokens.masked_fill(dropped, UNKNOWN)
 
 
 def entropy(weights: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from capmodel import Captioner, DecodeOptions
 from train.captions import PhotoBatches, caption_grids, captions_of
 from train.cider import CiderD
 from train.data import load_split
-from train.features import Side, cached_grids
+from train.features import all_sides, cached_grids
 from train.loop import PRECISIONS, FitOptions, fit, make_accelerator
 from train.scoring import count_tails, quick_cider
 from train.self_critical import BASELINES, SelfCritical, signature, with_end
@@ -41,6 +41,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--select", choices=DECODINGS, default="greedy", help="how captions of the dev split are written "
                         "whose CIDEr chooses the weights that are kept")  # fmt: skip
     parser.add_argument("--no-mirror", action="store_true", help="train on the photos as they are only")
+    parser.add_argument(
+        "--crops", type=int, default=0, help="of each photo, beside the whole one; each takes as much disk"
+    )
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--cell-dropout", type=float, default=0.3, help="probability of a cell to be hidden")
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
@@ -54,13 +57,13 @@ def main(arguments: list[str] | None = None) -> None:
     examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
     captioner = Captioner.from_pretrained(options.model)
     model, tokenizer = captioner.model, captioner.tokenizer
-    sides = (False,) if options.no_mirror else (False, True)
+    sides = all_sides(options.crops, mirrored=not options.no_mirror)
     photos = [example.photo for example in examples]
     features = options.features or options.out / "features"
-    grids = [cached_grids(model.encoder, photos, features, accelerator, Side(mirrored)) for mirrored in sides]
+    grids = [cached_grids(model.encoder, photos, features, accelerator, side) for side in sides]
     dev_grids = cached_grids(model.encoder, [example.photo for example in dev], features, accelerator)
 
-    references = [with_end(captions) for mirrored in sides for captions in captions_of(examples, mirrored)]
+    references = [with_end(captions) for side in sides for captions in captions_of(examples, side.mirrored)]
     task = SelfCritical(
         model.decoder,
         tokenizer,

@@ -22,7 +22,7 @@ from capmodel.normalizers import NORMALIZERS
 from capmodel.tokenizer import Tokenizer
 from train.captions import CaptionBatches, caption_grids, encode_captions
 from train.data import load_split
-from train.features import Side, cached_grids
+from train.features import all_sides, cached_grids
 from train.loop import PRECISIONS, Batch, FitOptions, fit, made_by_first, make_accelerator
 from train.objectives import Regularization, TeacherForcing, anneal
 from train.scoring import quick_cider
@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--doubly-stochastic", type=float, default=0.0, help="weight of the penalty on neglected cells")
     parser.add_argument("--entropy", type=float, default=0.0, help="weight of the penalty on flat maps")
     parser.add_argument("--cell-dropout", type=float, default=0.0, help="probability of a cell to be hidden")
+    parser.add_argument("--word-dropout", type=float, default=0.0, help="probability of a token to be read as unknown")
     parser.add_argument("--normalizer", choices=list(NORMALIZERS), default="softmax", help="the kind of attention")
     parser.add_argument(
         "--temperature", type=float, nargs=2, default=(1.0, 0.3), help="of hard attention, at the start and at the end"
@@ -70,8 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
     start = Captioner.from_pretrained(options.init) if options.init else None
     encoder = start.model.encoder if start else TeacherGrid() if options.teacher else GridEncoder.load(options.backbone)
-    mirrors = (False,) if options.no_mirror else (False, True)
-    sides = [Side(mirrored, crop) for crop in range(options.crops + 1) for mirrored in mirrors]
+    sides = all_sides(options.crops, mirrored=not options.no_mirror)
     photos = [example.photo for example in examples]
     features = options.features or options.out / "features"
     grids = [cached_grids(encoder, photos, features, accelerator, side) for side in sides]
@@ -101,6 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
         doubly_stochastic=options.doubly_stochastic,
         entropy=options.entropy,
         cell_dropout=options.cell_dropout,
+        word_dropout=options.word_dropout,
     )
     task = TeacherForcing(model.decoder, regularization)
     batches = CaptionBatches(
