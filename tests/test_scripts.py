@@ -101,10 +101,11 @@ def test_a_decoder_on_the_teachers_grid_is_scored_and_not_kept(shapes, tmp_path)
     assert not list(tmp_path.rglob("model.safetensors"))
 
 
-def test_backbone_and_decoder_train_on_together(shapes, trained, tmp_path):
+@pytest.mark.parametrize("crops", ["", "--on-device"])
+def test_backbone_and_decoder_train_on_together(shapes, trained, tmp_path, crops):
     printed = run(
         f"python -m train.finetune --data {shapes} --init {trained}/softmax/model --out {tmp_path} --epochs 3 "
-        "--batch-size 12 --captions 2 --learning-rate 2e-3 --backbone-learning-rate 1e-3 --ema 0.9"
+        f"--batch-size 12 --captions 2 --learning-rate 2e-3 --ema 0.9 --freeze 2 --validate-every 1 {crops}"
     )
     assert f"The model is in {tmp_path}/model" in printed
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
