@@ -3,8 +3,9 @@
     pip install -r train/requirements.txt
     python -m train.scst --data flickr8k --model runs/softmax/model --out runs/softmax-scst
 
-It starts from a model of train.xe or train.finetune, whose backbone stays as it is. The reward's references and n-gram statistics are
-those of the training split, with the end of the caption as a word of its own. Several processes or GPUs: as train.xe.
+It starts from a model of train.xe or train.finetune, whose backbone stays as it is. The reward's references and n-gram
+statistics are those of the training split, with the end of the caption as a word of its own. Several processes or GPUs:
+as train.xe.
 """
 
 import argparse
