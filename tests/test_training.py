@@ -64,6 +64,14 @@ def make_task(normalizer="softmax", hidden=16, **penalties):
     return TeacherForcing(decoder, Regularization(**{"label_smoothing": 0.0, **penalties}))
 
 
+def mean_loss(task, batch, read):
+    """Of the batch's tokens but the start and the padding, when the decoder reads others."""
+    logits, _ = task.decoder(batch["grid"].float(), read)
+    targets = batch["tokens"][..., 1:]
+    chosen = logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
+    return -chosen[targets != PAD].mean()
+
+
 @pytest.mark.parametrize("normalizer", NORMALIZERS)
 def test_overfits_one_batch(normalizer):
     torch.manual_seed(0)
@@ -87,10 +95,7 @@ def test_loss_is_the_mean_over_tokens_and_padding_counts_for_nothing():
     task, batch = make_task(), make_batch()
     padded = torch.cat([batch["tokens"], torch.full_like(batch["tokens"], PAD)], -1)
     torch.testing.assert_close(task({**batch, "tokens": padded})["loss"], task(batch)["loss"])
-    logits, _ = task.decoder(batch["grid"].float(), batch["tokens"][..., :-1])
-    targets = batch["tokens"][..., 1:]
-    chosen = logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
-    torch.testing.assert_close(task(batch)["loss"], -chosen[targets != PAD].mean())
+    torch.testing.assert_close(task(batch)["loss"], mean_loss(task, batch, batch["tokens"][..., :-1]))
 
 
 def test_penalties_add_what_they_say():
@@ -138,10 +143,7 @@ def test_dropped_words_are_unknown_but_captions_keep_their_start_and_their_targe
 
     task, batch = make_task(word_dropout=1.0), make_batch()
     unread = batch["tokens"][..., :-1].masked_fill(batch["tokens"][..., :-1] != START, UNKNOWN)
-    logits, _ = task.decoder(batch["grid"].float(), unread)
-    targets = batch["tokens"][..., 1:]
-    chosen = logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
-    torch.testing.assert_close(task(batch)["loss"], -chosen[targets != PAD].mean())
+    torch.testing.assert_close(task(batch)["loss"], mean_loss(task, batch, unread))
 
 
 def test_temperature_falls_from_first_to_last():
