@@ -106,9 +106,8 @@ class FineTuning(nn.Module):
         for pixels in batches:
             inputs = F.pad(self.encoder(pixels).float().flatten(0, 1), (0, 1), value=1.0)
             outputs = self._target(pixels).flatten(0, 1)
-            with torch.autocast(
-                inputs.device.type, enabled=False
-            ):  # sums of many squares need more than bfloat16 holds
+            # Sums of many squares need more digits than bfloat16 has.
+            with torch.autocast(inputs.device.type, enabled=False):
                 squares += inputs.T @ inputs
                 products += inputs.T @ outputs
         squares.diagonal()[:-1] += ridge * squares.diagonal()[:-1].mean()
