@@ -12,9 +12,9 @@ from capmodel.decoder import Decoder
 from capmodel.decoding import DecodeOptions, beam_search
 from capmodel.fast_decoder import FastDecoder
 from capmodel.tokenizer import END, PAD, START, Tokenizer
-from train.crops import shuffled
 from train.data import Example
 from train.loop import Batch
+from train.mixture import Mixture
 
 
 class Draw(NamedTuple):
@@ -34,6 +34,7 @@ class PhotoBatches:
     Attributes:
         sides: of each of N photos what `show` needs, and if wanted of the mirrored ones too.
         batch_size: B, photos a process.
+        mixture: the data sets that the N photos come from; by default they are one.
     """
 
     sides: Sequence[Sequence]
@@ -41,6 +42,7 @@ class PhotoBatches:
     seed: int
     process: int = 0
     processes: int = 1
+    mixture: Mixture | None = None
 
     def __call__(self, step: int) -> Batch:
         drawn = self.mine(self.draw(step))
@@ -54,10 +56,11 @@ class PhotoBatches:
     def draw(self, step: int) -> list[Draw]:
         """The photos of a step for all processes, from the endless shuffled stream."""
         world = self.batch_size * self.processes
+        mixture = self.mixture or Mixture([len(self.sides[0])])
         drawn = []
         for position in range(step * world, (step + 1) * world):
             random = np.random.default_rng((self.seed, 1, position))
-            photo = shuffled(position, len(self.sides[0]), self.seed)
+            photo = mixture(position, self.seed)
             drawn.append(Draw(photo, int(random.integers(len(self.sides))), random))
         return drawn
 

@@ -16,7 +16,7 @@ from capmodel.photos import load_photo, squash
 cv2.setNumThreads(0)  # batches are already prepared in several threads
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=16)  # this epoch's and the next one's, of a few data sets
 def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(count)
 

@@ -10,7 +10,7 @@ import csv
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,36 @@ class Example:
 
     photo: Path
     captions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One split of a data set.
+
+    Attributes:
+        name: of its folder; the whole path if another data set's folder has the same name.
+    """
+
+    name: str
+    examples: list[Example]
+
+    @property
+    def photos(self) -> list[Path]:
+        return [example.photo for example in self.examples]
+
+    @property
+    def captions(self) -> list[tuple[str, ...]]:
+        """The captions of each photo."""
+        return [example.captions for example in self.examples]
+
+
+def load_sets(folders: Sequence[Path], split: str) -> list[DataSet]:
+    """The same split of several data sets. Raises what `load_split` raises."""
+    names = [folder.resolve().name for folder in folders]
+    return [
+        DataSet(name if names.count(name) == 1 else str(folder), load_split(folder, split))
+        for name, folder in zip(names, folders, strict=True)
+    ]
 
 
 def load_split(folder: Path, split: str) -> list[Example]:

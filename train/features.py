@@ -16,6 +16,7 @@ from tqdm import tqdm
 from capmodel.backbone import GridEncoder
 from capmodel.photos import load_photo, squash
 from train.crops import gentle_crop
+from train.data import DataSet
 from train.loop import made_by_first
 
 BATCH = 32
@@ -56,6 +57,14 @@ def cached_grids(
     path = folder / f"grids-{_key(encoder, photos, side)}.npy"
     made_by_first(path, lambda: _compute(encoder, photos, path, accelerator, side), accelerator)
     return np.load(path, mmap_mode="r")
+
+
+def grids_of_sets(
+    encoder: GridEncoder, sets: Sequence[DataSet], folder: Path, accelerator: Accelerator, side: Side = WHOLE
+) -> list[np.ndarray]:
+    """The photos' grids from all data sets, in their order, each (L, D); one file a data set, as `cached_grids`."""
+    arrays = [cached_grids(encoder, data.photos, folder, accelerator, side) for data in sets]
+    return [grid for array in arrays for grid in array]
 
 
 def _key(encoder: GridEncoder, photos: Sequence[Path], side: Side) -> str:

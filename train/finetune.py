@@ -28,11 +28,13 @@ from capmodel.decoding import DecodeOptions
 from capmodel.photos import load_photo
 from train.captions import CaptionBatches, Draw, caption_grids, encode_captions
 from train.crops import DeviceCrops, gentle_boxes, gentle_crop, load_squares
-from train.data import load_split
+from train.data import load_sets
 from train.features import encode_photos
 from train.loop import LOADERS, PRECISIONS, Batch, FitOptions, fit, make_accelerator
+from train.mixture import Mixture
 from train.objectives import Regularization, TeacherForcing
-from train.scoring import quick_cider
+from train.options import add_data
+from train.scoring import quick_ciders
 from train.teacher import Teacher, freeze, standardize
 
 ANCHOR_BATCHES = 32  # that the projection to the teacher's features is fitted to
@@ -131,7 +133,7 @@ class FineTuning(nn.Module):
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
+    add_data(parser, weights=True)
     parser.add_argument("--init", required=True, help="the model to go on from")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and the checkpoint")
     parser.add_argument("--freeze", type=int, default=1, metavar="N", help="keep the stem and the first N stages of the "
@@ -159,7 +161,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
-    examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
+    sets, dev = load_sets(options.data, "train"), load_sets(options.data, "dev")
+    examples = [example for data in sets for example in data.examples]
+    mixture = Mixture([len(data.examples) for data in sets], options.weights)
     captioner = Captioner.from_pretrained(options.init)
     model, tokenizer = captioner.model, captioner.tokenizer
     model.decoder.dropout.p = options.dropout
@@ -186,6 +190,7 @@ def main(arguments: list[str] | None = None) -> None:
         seed=options.seed,
         process=accelerator.process_index,
         processes=accelerator.num_processes,
+        mixture=mixture,
     )
     per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
 
@@ -199,9 +204,11 @@ def main(arguments: list[str] | None = None) -> None:
         return {**batches(step), "temperature": options.temperature}
 
     def validate(task: FineTuning) -> dict[str, float]:
-        grids = np.concatenate(list(encode_photos(task.encoder, [example.photo for example in dev], accelerator)))
-        captions = caption_grids(task.captions.decoder, tokenizer, grids, DecodeOptions(alternatives=0))
-        return {"score": quick_cider([example.captions for example in dev], captions)}
+        captions = []
+        for data in dev:
+            grids = np.concatenate(list(encode_photos(task.encoder, data.photos, accelerator)))
+            captions.append(caption_grids(task.captions.decoder, tokenizer, grids, DecodeOptions(alternatives=0)))
+        return quick_ciders(dev, captions)
 
     backbone = [parameter for parameter in task.encoder.parameters() if parameter.requires_grad]
     others = [parameter for name, parameter in task.named_parameters() if not name.startswith(("encoder.", "teacher."))]

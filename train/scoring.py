@@ -10,10 +10,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from importlib.metadata import version
+from statistics import fmean
 
 from pycocoevalcap.cider.cider import Cider
 
 from capmodel.tokenizer import normalize_caption
+from train.data import DataSet
 
 # Articles, prepositions that need an object, and conjunctions. Not "on", "in", "up": "a woman with a hat on" is whole.
 OPEN_WORDS = frozenset((
@@ -33,6 +35,12 @@ def quick_cider(references: Sequence[Sequence[str]], candidates: Sequence[str]) 
     expected = {index: [normalize_caption(text) for text in texts] for index, texts in enumerate(references)}
     written = {index: [normalize_caption(text)] for index, text in enumerate(candidates)}
     return 100 * float(Cider().compute_score(expected, written)[0])
+
+
+def quick_ciders(sets: Sequence[DataSet], captions: Sequence[Sequence[str]]) -> dict[str, float]:
+    """`quick_cider` of the captions for each data set, under its name, and as ``"score"`` their mean."""
+    found = {data.name: quick_cider(data.captions, written) for data, written in zip(sets, captions, strict=True)}
+    return {"score": fmean(found.values()), **found}
 
 
 def count_tails(captions: Sequence[str]) -> int:

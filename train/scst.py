@@ -17,10 +17,12 @@ from safetensors.torch import load_file
 from capmodel import Captioner, DecodeOptions
 from train.captions import PhotoBatches, caption_grids, captions_of
 from train.cider import CiderD
-from train.data import load_split
-from train.features import all_sides, cached_grids
+from train.data import load_sets
+from train.features import all_sides, cached_grids, grids_of_sets
 from train.loop import PRECISIONS, FitOptions, fit, make_accelerator
-from train.scoring import count_tails, quick_cider
+from train.mixture import Mixture
+from train.options import add_data
+from train.scoring import count_tails, quick_ciders
 from train.self_critical import BASELINES, SelfCritical, signature, with_end
 
 DECODINGS = {"greedy": 1, "beam": DecodeOptions.beam}  # beams
@@ -28,7 +30,7 @@ DECODINGS = {"greedy": 1, "beam": DecodeOptions.beam}  # beams
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
+    add_data(parser, weights=True)
     parser.add_argument("--model", required=True, help="to start from: a folder from train.xe")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and the checkpoint")
     parser.add_argument("--features", type=Path, help="folder for the cached grids (default: in --out)")
@@ -55,14 +57,15 @@ def main(arguments: list[str] | None = None) -> None:
 
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
-    examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
+    sets, dev = load_sets(options.data, "train"), load_sets(options.data, "dev")
+    examples = [example for data in sets for example in data.examples]
+    mixture = Mixture([len(data.examples) for data in sets], options.weights)
     captioner = Captioner.from_pretrained(options.model)
     model, tokenizer = captioner.model, captioner.tokenizer
     sides = all_sides(options.crops, mirrored=not options.no_mirror)
-    photos = [example.photo for example in examples]
     features = options.features or options.out / "features"
-    grids = [cached_grids(model.encoder, photos, features, accelerator, side) for side in sides]
-    dev_grids = cached_grids(model.encoder, [example.photo for example in dev], features, accelerator)
+    grids = [grids_of_sets(model.encoder, sets, features, accelerator, side) for side in sides]
+    dev_grids = [cached_grids(model.encoder, data.photos, features, accelerator) for data in dev]
 
     references = [with_end(captions) for side in sides for captions in captions_of(examples, side.mirrored)]
     task = SelfCritical(
@@ -83,17 +86,21 @@ def main(arguments: list[str] | None = None) -> None:
         seed=options.seed,
         process=accelerator.process_index,
         processes=accelerator.num_processes,
+        mixture=mixture,
     )
     per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
 
     def validate(task: SelfCritical) -> dict[str, float]:
         captions = {
-            name: caption_grids(task.decoder, tokenizer, dev_grids, DecodeOptions(beam=beam, alternatives=0))
+            name: [
+                caption_grids(task.decoder, tokenizer, grids, DecodeOptions(beam=beam, alternatives=0))
+                for grids in dev_grids
+            ]
             for name, beam in DECODINGS.items()
         }
-        expected = [example.captions for example in dev]
-        found = {name: quick_cider(expected, written) for name, written in captions.items()}
-        return {"score": found[options.select], **found, "tails": count_tails(captions[options.select])}
+        means = {name: quick_ciders(dev, written)["score"] for name, written in captions.items()}
+        selected = captions[options.select]
+        return {**quick_ciders(dev, selected), **means, "tails": sum(map(count_tails, selected))}
 
     accelerator.print(f"SacreEOS signature: {signature(options.baseline, options.samples, task.reward.sigma)}")
     if accelerator.is_main_process:

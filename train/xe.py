@@ -21,18 +21,20 @@ from capmodel.model import TOKENIZER, CaptionModel, ModelConfig
 from capmodel.normalizers import NORMALIZERS
 from capmodel.tokenizer import Tokenizer
 from train.captions import CaptionBatches, caption_grids, encode_captions
-from train.data import load_split
-from train.features import all_sides, cached_grids
+from train.data import load_sets
+from train.features import all_sides, cached_grids, grids_of_sets
 from train.loop import PRECISIONS, Batch, FitOptions, fit, made_by_first, make_accelerator
+from train.mixture import Mixture
 from train.objectives import Regularization, TeacherForcing, anneal
-from train.scoring import quick_cider
+from train.options import add_data
+from train.scoring import quick_ciders
 from train.teacher import TeacherGrid
 from train.tokenizer import train_tokenizer
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
+    add_data(parser, weights=True)
     beginning = parser.add_mutually_exclusive_group(required=True)
     beginning.add_argument("--backbone", type=Path, help="folder from train.distill, for a new decoder")
     beginning.add_argument("--init", help="a model to go on from, whatever its attention; its backbone stays as it is")
@@ -68,14 +70,15 @@ def main(arguments: list[str] | None = None) -> None:
 
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
-    examples, dev = load_split(options.data, "train"), load_split(options.data, "dev")
+    sets, dev = load_sets(options.data, "train"), load_sets(options.data, "dev")
+    examples = [example for data in sets for example in data.examples]
+    mixture = Mixture([len(data.examples) for data in sets], options.weights)
     start = Captioner.from_pretrained(options.init) if options.init else None
     encoder = start.model.encoder if start else TeacherGrid() if options.teacher else GridEncoder.load(options.backbone)
     sides = all_sides(options.crops, mirrored=not options.no_mirror)
-    photos = [example.photo for example in examples]
     features = options.features or options.out / "features"
-    grids = [cached_grids(encoder, photos, features, accelerator, side) for side in sides]
-    dev_grids = cached_grids(encoder, [example.photo for example in dev], features, accelerator)
+    grids = [grids_of_sets(encoder, sets, features, accelerator, side) for side in sides]
+    dev_grids = [cached_grids(encoder, data.photos, features, accelerator) for data in dev]
 
     tokenizer_file = options.out / "model" / TOKENIZER
     if start:
@@ -112,6 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
         seed=options.seed,
         process=accelerator.process_index,
         processes=accelerator.num_processes,
+        mixture=mixture,
     )
     per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
     steps = options.epochs * per_epoch
@@ -120,8 +124,8 @@ def main(arguments: list[str] | None = None) -> None:
         return {**batches(step), "temperature": anneal(step, steps, *options.temperature)}
 
     def validate(task: TeacherForcing) -> dict[str, float]:
-        captions = caption_grids(task.decoder, tokenizer, dev_grids, DecodeOptions(alternatives=0))
-        return {"score": quick_cider([example.captions for example in dev], captions)}
+        options = DecodeOptions(alternatives=0)
+        return quick_ciders(dev, [caption_grids(task.decoder, tokenizer, grids, options) for grids in dev_grids])
 
     fit(
         task,
