@@ -27,18 +27,18 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from capmodel import Captioner, PhotoError
-from capmodel.album import Album, PhotoGone
-from capmodel.export import KINDS, export
-from capmodel.fast_encoder import PRECISIONS
-from capmodel.jobs import Jobs
-from capmodel.memory import limit_pools
-from capmodel.player import player_files, player_item
+from capmodel.malloc import limit_pools
+from capmodel.model.fast_encoder import PRECISIONS
+from capmodel.output.export import KINDS, export
+from capmodel.output.player import player_files, player_item
+from capmodel.resources import ASSETS, PHOTOS
+from capmodel.serving.album import Album, PhotoGone
+from capmodel.serving.jobs import Jobs
 
 log = logging.getLogger(__name__)
 
-ASSETS = Path(__file__).parent / "assets"
 DEFAULT_MODEL = "softmax"
-KEPT_SECONDS = 45 * 60  # whatever a visitor brought is deleted after that
+RETENTION_SECONDS = 45 * 60  # whatever a visitor brought is deleted after that
 LARGEST = 100_000_000  # bytes a photo
 THUMBNAIL = 240  # longer side of the example photos' thumbnails, in pixels
 TITLE = "Watch a network look"
@@ -90,7 +90,7 @@ def example_photos(remarks: bool) -> list[dict]:
     """The example photos, with what a person and (if `remarks`) the bundled model said of each."""
     samples = []
     for photo in json.loads((ASSETS / "gallery.json").read_text(encoding="utf-8"))["photos"]:
-        path = ASSETS / "photos" / photo["file"]
+        path = PHOTOS / photo["file"]
         with Image.open(path) as image:
             image.thumbnail((THUMBNAIL, THUMBNAIL))
             small = gr.processing_utils.save_pil_to_cache(image, cache_dir=gr.utils.get_upload_folder(), format="webp")
@@ -101,17 +101,17 @@ def example_photos(remarks: bool) -> list[dict]:
 
 
 def build_app(
-    captioners: Sequence[Captioner], *, remarks: bool = True, kept_seconds: int = KEPT_SECONDS
+    captioners: Sequence[Captioner], *, remarks: bool = True, retention_seconds: int = RETENTION_SECONDS
 ) -> tuple[gr.Blocks, dict]:
     """The page around a model, and what its `launch` must be given.
 
     Args:
         captioners: from `Captioner.family`; the first is used until a visitor chooses another.
         remarks: show "Where it works, where it fails", which is about the bundled model.
-        kept_seconds: after which photos and files are deleted.
+        retention_seconds: after which photos and files are deleted.
     """
-    album, jobs = Album(captioners, kept_seconds), Jobs(kept_seconds, (PhotoGone, PhotoError))
-    samples = {photo.name: photo for photo in (ASSETS / "photos").glob("*.jpg")}
+    album, jobs = Album(captioners, retention_seconds), Jobs(retention_seconds, (PhotoGone, PhotoError))
+    samples = {photo.name: photo for photo in PHOTOS.glob("*.jpg")}
 
     def answering(function: Callable[[dict], dict]) -> Callable[[dict], dict]:
         """What goes wrong becomes an answer that the player can show."""
@@ -148,10 +148,10 @@ def build_app(
         """{"key", "words": to begin with} -> a caption."""
         return player_item("", "", [album.steer(question["key"], _words(question["words"]))])["captions"][0]
 
-    def probe(question: dict) -> dict:
+    def occlude(question: dict) -> dict:
         """{"key", "words": the caption, "index": of the word, "cells": to hide} -> probabilities and a caption."""
         cells = [int(cell) for cell in question["cells"]]
-        found = album.probe(question["key"], _words(question["words"]), int(question["index"]), cells)
+        found = album.occlude(question["key"], _words(question["words"]), int(question["index"]), cells)
         return {**found.as_dict(), "caption": player_item("", "", [found.caption])["captions"][0]}
 
     def picture(question: dict) -> dict:
@@ -174,11 +174,11 @@ def build_app(
             raise ValueError("no such kind")
         wanted = [(str(photo["key"]), str(photo["name"]), photo.get("words")) for photo in question["photos"]]
         keys = [key for key, *_ in wanted]
-        exhibits = (album.exhibit(key, name, words and _words(words)) for key, name, words in wanted)
+        photos = (album.captioned_photo(key, name, words and _words(words)) for key, name, words in wanted)
 
         def make(file: Path, progress: Callable[[int], None]) -> None:
             try:
-                export(exhibits, kind, file, progress)
+                export(photos, kind, file, progress)
             finally:
                 album.release(keys)
 
@@ -238,16 +238,16 @@ def build_app(
             raise gr.Error(str(error), print_exception=False) from error
 
     functions = [
-        answering(each) for each in (sample, attend, steer, probe, candidates, picture, known, make_file, file_state)
+        answering(each) for each in (sample, attend, steer, occlude, candidates, picture, known, make_file, file_state)
     ]
     # delete_cache: for what comes in through the API.
-    sweep = (max(1, kept_seconds // 10), kept_seconds)
+    sweep = (max(1, retention_seconds // 10), retention_seconds)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:
         gr.Markdown(INTRO)
         value = {
             "samples": example_photos(remarks),
             "attentions": album.attentions,
-            "kept_minutes": -(-kept_seconds // 60),
+            "kept_minutes": -(-retention_seconds // 60),
         }
         player = AttentionPlayer(value, functions, elem_id="player")
         with gr.Row(visible=False):  # the API: a file, never a path as text, which would read any file of the server
@@ -281,19 +281,21 @@ def main() -> None:
     # By default it says on every machine what "Where it works, where it fails" is about.
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone; auto is quicker")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
-    parser.add_argument("--kept-minutes", type=minutes, default=KEPT_SECONDS / 60, help="then photos are deleted")
+    parser.add_argument(
+        "--retention-minutes", type=minutes, default=RETENTION_SECONDS / 60, help="then photos are deleted"
+    )
     parser.add_argument("--check", action="store_true", help="make the page, caption one example photo, and leave")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     options = parser.parse_args()
     limit_pools(2)
     with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see Album
         captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
-    kept_seconds = round(60 * options.kept_minutes)
-    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, kept_seconds=kept_seconds)
+    retention_seconds = round(60 * options.retention_minutes)
+    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, retention_seconds=retention_seconds)
     if options.check:
-        photo = min((ASSETS / "photos").glob("*.jpg"))
+        photo = min(PHOTOS.glob("*.jpg"))
         for captioner in captioners:
-            print(f"{photo.name}, {captioner.attention}: {captioner([photo])[0].text}")
+            print(f"{photo.name}, {captioner.attention_kind}: {captioner([photo])[0].text}")
         return
     page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
 

@@ -1,9 +1,44 @@
 """Image captioning that shows where it looked, word by word."""
 
-from . import compat  # noqa: F401  (first: it mends the import of timm)
-from .captioner import Caption, Captioner, Word
-from .decoding import DecodeOptions
-from .model import CaptionModel, ModelConfig
-from .photos import PhotoError
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["Caption", "CaptionModel", "Captioner", "DecodeOptions", "ModelConfig", "PhotoError", "Word"]
+if TYPE_CHECKING:
+    from capmodel.caption import Caption, CaptionedPhoto, Word
+    from capmodel.captioner import Captioner
+    from capmodel.decoding.beam_search import DecodeOptions
+    from capmodel.model.caption_model import CaptionModel, ModelConfig
+    from capmodel.photos import PhotoError
+
+# Imported when they are first asked for: drawing a caption needs no PyTorch, which takes seconds to import.
+_MODULES = {
+    "Caption": "caption",
+    "CaptionModel": "model.caption_model",
+    "CaptionedPhoto": "caption",
+    "Captioner": "captioner",
+    "DecodeOptions": "decoding.beam_search",
+    "ModelConfig": "model.caption_model",
+    "PhotoError": "photos",
+    "Word": "caption",
+}
+
+__all__ = [
+    "Caption",
+    "CaptionModel",
+    "CaptionedPhoto",
+    "Captioner",
+    "DecodeOptions",
+    "ModelConfig",
+    "PhotoError",
+    "Word",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .captioner import Caption, Captioner
-from .decoding import DecodeOptions
-from .fast_encoder import PRECISIONS
-from .photos import PhotoError, list_photos, load_photo
+from capmodel.caption import Caption, CaptionedPhoto
+from capmodel.captioner import Captioner
+from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.model.fast_encoder import PRECISIONS
+from capmodel.photos import PhotoError, list_photos, load_photo
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,9 +74,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _export(captions: list[tuple[Path, Caption]], kind: str, target: Path) -> None:
-    from .export import SHOWN_SIDE, Exhibit, export  # only here: it loads slowly
+    from capmodel.output.export import export  # only here: it loads slowly
+    from capmodel.output.overlay import SHOWN_SIDE
 
-    photos = (Exhibit(path.name, load_photo(path, at_least=SHOWN_SIDE), [caption]) for path, caption in captions)
+    photos = (CaptionedPhoto(path.name, load_photo(path, at_least=SHOWN_SIDE), [caption]) for path, caption in captions)
     export(photos, kind, target)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,61 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import hub
-from .alternatives import Alternatives, word_alternatives
-from .backbone import GridEncoder
-from .decoding import DecodeOptions, Hypothesis, beam_search
-from .fast_decoder import FastDecoder
-from .fast_encoder import FastEncoder
-from .model import CONFIG, TOKENIZER, CaptionModel, base_folder
-from .normalizers import NORMALIZERS
-from .photos import PhotoError, PhotoSource, load_photo, squash
-from .tokenizer import Tokenizer
+from capmodel import hub, pretrained
+from capmodel.caption import Caption, Word
+from capmodel.decoding.alternatives import Alternatives, word_alternatives
+from capmodel.decoding.beam_search import DecodeOptions, Hypothesis, beam_search
+from capmodel.decoding.tokenizer import Tokenizer
+from capmodel.model.backbone import GridEncoder
+from capmodel.model.caption_model import TOKENIZER, CaptionModel, base_folder
+from capmodel.model.fast_decoder import FastDecoder
+from capmodel.model.fast_encoder import FastEncoder
+from capmodel.model.normalizers import NORMALIZERS
+from capmodel.photos import PhotoError, PhotoSource, load_photo, squash
 
-BUNDLED = Path(__file__).parent.parent / "assets" / "models"
 BATCH_SIZE = 8  # photos a forward pass: on a processor more are no quicker, and take more memory
 LOADERS = 2  # threads that read photos
-
-
-@dataclass(frozen=True, eq=False)
-class Word:
-    """A word of a caption.
-
-    Attributes:
-        text: the word.
-        probability: of the word given the words before it, 0..1: the product over its tokens.
-        weights: where the model looked, (side, side) float32 that sums to 1; row 0 is the top of
-            the photo, column 0 its left. The mean over the word's tokens.
-        alternatives: the most probable other words at this place with their probabilities, best
-            first; ``"."`` is the end of the caption.
-    """
-
-    text: str
-    probability: float
-    weights: np.ndarray
-    alternatives: list[tuple[str, float]]
-
-
-@dataclass(frozen=True, eq=False)
-class Caption:
-    """A caption and its words; `score` is its length-normalised log-probability."""
-
-    text: str
-    words: list[Word]
-    score: float
-
-    def as_dict(self) -> dict:
-        """The caption as plain values for JSON: ``caption``, and ``words`` with ``attention`` (rows of floats)."""
-        words = [
-            {
-                "word": word.text,
-                "probability": round(word.probability, 4),
-                "attention": word.weights.round(6).tolist(),
-                "alternatives": [[text, round(probability, 4)] for text, probability in word.alternatives],
-            }
-            for word in self.words
-        ]
-        return {"caption": self.text, "words": words}
 
 
 class Captioner:
@@ -112,7 +71,7 @@ class Captioner:
                 the bundled names, and says what to do.
             ValueError, RuntimeError: what is there does not fit together; see `CaptionModel.load`.
         """
-        return cls._load(_find(source), precision=precision)
+        return cls._load(pretrained.find(source), precision=precision)
 
     @classmethod
     def family(cls, source: str | Path = "softmax", *, precision: str = "auto") -> "list[Captioner]":
@@ -123,12 +82,11 @@ class Captioner:
         Args:
             source, precision, Raises: as of `from_pretrained`.
         """
-        folder = _find(source).resolve()
+        folder = pretrained.find(source).resolve()
         first = cls._load(folder, precision=precision)
-        folders = [other for other in sorted(folder.parent.iterdir()) if _share(folder, other)]
-        others = [cls._load(other, first.model.encoder, precision) for other in folders]
+        others = [cls._load(other, first.model.encoder, precision) for other in pretrained.siblings(folder)]
         kinds = list(NORMALIZERS)
-        return [first, *sorted(others, key=lambda other: kinds.index(other.attention))]
+        return [first, *sorted(others, key=lambda other: kinds.index(other.attention_kind))]
 
     @classmethod
     def _load(cls, folder: Path, encoder: GridEncoder | None = None, precision: str = "auto") -> "Captioner":
@@ -141,7 +99,7 @@ class Captioner:
         )
 
     @property
-    def attention(self) -> str:
+    def attention_kind(self) -> str:
         """How its attention scores become weights: a name of `NORMALIZERS`."""
         return self.model.config.normalizer
 
@@ -154,7 +112,7 @@ class Captioner:
         folder = Path(folder)
         self.model.save(folder)
         (folder / TOKENIZER).write_bytes(self.tokenizer.path.read_bytes())
-        card = self.card or (hub.short_card(repo_id, self.attention) if repo_id else None)
+        card = self.card or (hub.short_card(repo_id, self.attention_kind) if repo_id else None)
         if card:
             (folder / hub.CARD).write_text(card, encoding="utf-8")
 
@@ -216,18 +174,18 @@ class Captioner:
 
     def _try_prepare(self, photo: PhotoSource) -> np.ndarray | PhotoError:
         try:
-            return self.prepare(photo)
+            return self.load_square(photo)
         except PhotoError as error:
             return error
 
-    def prepare(self, photo: PhotoSource) -> np.ndarray:
+    def load_square(self, photo: PhotoSource) -> np.ndarray:
         """The photo as the model sees it: RGB uint8 (S, S, 3), squashed to a square."""
         size = self.model.config.image_size
         return squash(load_photo(photo, at_least=size), size, self.model.encoder.interpolation)
 
     @torch.inference_mode()
     def encode(self, squares: Sequence[np.ndarray]) -> Tensor:
-        """Squares from `prepare` -> grid (B, L, D), which serves any number of `describe`."""
+        """Squares from `load_square` -> grid (B, L, D), which serves any number of `describe`."""
         if not squares:
             return torch.empty(0, self.model.encoder.grid_size**2, self.model.encoder.channels)
         return self._encoder(torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2))
@@ -253,10 +211,10 @@ class Captioner:
         tokens = [self.tokenizer.encode(prefix) for prefix in prefixes] if prefixes else None
         memory = self.decoder.prepare(grid)
         found = beam_search(self.decoder, memory, options, tokens)
-        rivals = word_alternatives(self.decoder, self.tokenizer, memory, found, options.alternatives)
+        alternatives = word_alternatives(self.decoder, self.tokenizer, memory, found, options.alternatives)
         return [
             [self._caption(hypothesis, others) for hypothesis, others in zip(*of_photo, strict=True)]
-            for of_photo in zip(found, rivals, strict=True)
+            for of_photo in zip(found, alternatives, strict=True)
         ]
 
     def _caption(self, hypothesis: Hypothesis, alternatives: list[Alternatives]) -> Caption:
@@ -275,29 +233,3 @@ class Captioner:
             )
         ]
         return Caption(" ".join(word.text for word in words), words, hypothesis.score)
-
-
-def _share(folder: Path, other: Path) -> bool:
-    """Whether another folder holds a model with the same backbone."""
-    if other == folder or not (other / CONFIG).is_file():
-        return False
-    try:
-        return base_folder(other) == base_folder(folder)
-    except (ValueError, AttributeError):  # whatever lies there, it is no model of ours
-        return False
-
-
-def _find(source: str | Path) -> Path:
-    bundled = {path.name: path for path in sorted(BUNDLED.iterdir())} if BUNDLED.is_dir() else {}
-    if str(source) in bundled:
-        return bundled[str(source)]
-    if Path(source).is_dir():
-        return Path(source)
-    names = ", ".join(bundled) or "there is none"
-    message = f"There is no model {str(source)!r}: it is neither a bundled one ({names}) nor a folder"
-    if str(source).count("/") != 1:
-        raise FileNotFoundError(f"{message} nor a Hub id such as 'owner/name'.")
-    try:
-        return hub.download(str(source), ["*.json", "*.safetensors", "*.model", hub.CARD])
-    except hub.HubError as error:
-        raise FileNotFoundError(f"{message}, and the Hugging Face Hub could not give it: {error}.") from error

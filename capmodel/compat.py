@@ -6,8 +6,8 @@ torchvision`` (which timm does) dies with ``operator torchvision::nms does not
 exist``. timm's ResNets and DenseNets call none of those operators: declaring
 the two that torchvision's Python code looks up at import is enough.
 
-``capmodel/__init__.py`` imports this module first, so any import from the package comes after it.
-Where torchvision is healthy it changes nothing.
+``capmodel.model`` and ``train`` import this module before anything in them imports timm. Where torchvision is healthy
+it changes nothing.
 """
 
 import torch

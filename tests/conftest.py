@@ -1,35 +1,16 @@
 """What several test files share: a tiny random model and its tokenizer."""
 
-import os
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
+from support.require import require
+from support.samples import CAPTIONS
 
 from capmodel.captioner import Captioner
-from capmodel.model import TOKENIZER, CaptionModel, ModelConfig
-from capmodel.tokenizer import Tokenizer
-from train.tokenizer import train_tokenizer
-
-PHOTOS = Path(__file__).parent.parent / "assets" / "photos"
-
-CAPTIONS = [
-    "A brown dog runs through the tall grass .",
-    "Two people ride bicycles down a street .",
-    "A skateboarder jumps over a set of stairs .",
-    "A girl in a red dress stands near the water .",
-    "Three men climb a snowy mountain .",
-    "A boy kicks a soccer ball on the field .",
-    "A black-and-white dog catches a frisbee .",
-    "The woman 's hat is blue .",
-]
-
-
-def require(found: bool, sentence: str) -> None:
-    """Skips where a program that pip cannot install is missing; in CI that is a failure."""
-    if not found:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(sentence)
+from capmodel.decoding.tokenizer import Tokenizer
+from capmodel.model.caption_model import TOKENIZER, CaptionModel, ModelConfig
+from train.data.tokenizer import train_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +28,7 @@ def tiny_model(tokenizer: Tokenizer) -> CaptionModel:
     """Random weights over timm's smallest ResNet. Its own seed, so that no test depends on another."""
     torch.manual_seed(0)
     config = ModelConfig(
-        backbone="test_resnet", image_size=64, vocabulary=len(tokenizer), hidden=16, attention=8, dropout=0.0
+        backbone="test_resnet", image_size=64, vocabulary=len(tokenizer), hidden=16, attention_size=8, dropout=0.0
     )
     return CaptionModel(config).eval()
 
@@ -72,7 +53,7 @@ def captioner(captioners: list[Captioner]) -> Captioner:
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """A stand-in for the Hugging Face Hub, which its client asks instead."""
-    from hub import point_at, serve_hub
+    from support.hub import point_at, serve_hub
 
     with serve_hub() as hub:
         point_at(hub.address, tmp_path / "home", monkeypatch)
@@ -81,7 +62,7 @@ def hub(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="session")
 def browser():
-    from web import start_browser
+    from support.web import start_browser
 
     with start_browser() as browser:
         yield browser
@@ -101,7 +82,7 @@ def address(captioners: list[Captioner]):
 @pytest.fixture
 def page(browser, address):
     """The page, freshly opened, by someone who prefers reduced motion: nothing moves by itself."""
-    from web import open_page
+    from support.web import open_page
 
     with open_page(browser, address, reduced_motion="reduce") as page:
         yield page

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import PHOTOS
 from safetensors.torch import load_file, save_file
+from support.samples import PHOTOS
 
 from capmodel import Captioner, CaptionModel, DecodeOptions, ModelConfig, PhotoError
-from capmodel.captioner import BUNDLED
-from capmodel.model import WEIGHTS
-from capmodel.tokenizer import END, START
+from capmodel.decoding.tokenizer import END, START
+from capmodel.model.caption_model import WEIGHTS
+from capmodel.resources import MODELS
 
 FIVE = sorted(PHOTOS.glob("*.jpg"))[:5]
 SHORT = DecodeOptions(max_tokens=8)
@@ -33,7 +33,7 @@ def test_words_carry_maps_and_probabilities(tiny_captioner):
 @torch.no_grad()
 def test_word_is_mean_of_its_pieces_maps_and_product_of_their_probabilities(tiny_captioner):
     model, tokenizer = tiny_captioner.model, tiny_captioner.tokenizer
-    grid = tiny_captioner.encode([tiny_captioner.prepare(FIVE[0])])
+    grid = tiny_captioner.encode([tiny_captioner.load_square(FIVE[0])])
     prefix = "a skateboarder climbs mountains"
     caption = tiny_captioner.describe(grid, DecodeOptions(max_tokens=len(tokenizer.encode(prefix))), [prefix])[0][0]
     assert caption.text == prefix
@@ -49,7 +49,7 @@ def test_word_is_mean_of_its_pieces_maps_and_product_of_their_probabilities(tiny
 def test_alternatives_are_whole_words_with_their_own_probability(tiny_captioner):
     """Each alternative's probability is what the model gives to its tokens after the words before it."""
     model, tokenizer = tiny_captioner.model, tiny_captioner.tokenizer
-    grid = tiny_captioner.encode([tiny_captioner.prepare(FIVE[1])])
+    grid = tiny_captioner.encode([tiny_captioner.load_square(FIVE[1])])
     # The random model gives alternatives of many pieces: a hard case.
     caption = tiny_captioner.describe(grid, DecodeOptions(max_tokens=20), ["a dog runs"])[0][0]
     before, checked = [], 0
@@ -74,7 +74,7 @@ def test_batches_and_order_do_not_matter(tiny_captioner):
 
 
 def test_candidates_differ_and_are_ranked(tiny_captioner):
-    grid = tiny_captioner.encode([tiny_captioner.prepare(photo) for photo in FIVE])
+    grid = tiny_captioner.encode([tiny_captioner.load_square(photo) for photo in FIVE])
     for captions in tiny_captioner.describe(grid, DecodeOptions(candidates=3, max_tokens=8)):
         assert len({caption.text for caption in captions}) == 3
         scores = [caption.score for caption in captions]
@@ -97,7 +97,7 @@ def test_no_photos_no_captions(tiny_captioner):
 def test_squashes_the_whole_photo(tiny_captioner):
     wide = np.zeros((50, 150, 3), np.uint8)
     wide[:, 75:] = 255
-    square = tiny_captioner.prepare(wide)
+    square = tiny_captioner.load_square(wide)
     assert square.shape == (64, 64, 3)
     assert (square[:, :30] == 0).all()
     assert (square[:, 34:] == 255).all()
@@ -131,7 +131,7 @@ def test_unknown_settings_are_refused(folder):
 
 
 def test_a_tokenizer_of_another_training_is_refused(tokenizer):
-    model = CaptionModel(ModelConfig(backbone="test_resnet", image_size=64, vocabulary=99, hidden=8, attention=4))
+    model = CaptionModel(ModelConfig(backbone="test_resnet", image_size=64, vocabulary=99, hidden=8, attention_size=4))
     with pytest.raises(ValueError, match="not of the same training"):
         Captioner(model, tokenizer)
 
@@ -148,13 +148,13 @@ def test_an_incomplete_folder_is_refused(folder):
 
 
 def test_bundled_models_share_a_backbone(captioners):
-    assert [captioner.attention for captioner in captioners] == ["softmax", "sparsemax", "hard"]
+    assert [captioner.attention_kind for captioner in captioners] == ["softmax", "sparsemax", "hard"]
     assert len({id(captioner.model.encoder) for captioner in captioners}) == 1
-    assert [each.attention for each in Captioner.family("hard")] == ["hard", "softmax", "sparsemax"]
+    assert [each.attention_kind for each in Captioner.family("hard")] == ["hard", "softmax", "sparsemax"]
     alone = Captioner.from_pretrained("sparsemax", precision="fp32")
     photo = sorted(PHOTOS.glob("*.jpg"))[:1]
     assert alone(photo)[0].as_dict() == captioners[1](photo)[0].as_dict()
-    sizes = [sum(path.stat().st_size for path in (BUNDLED / name).iterdir()) for name in ("sparsemax", "hard")]
+    sizes = [sum(path.stat().st_size for path in (MODELS / name).iterdir()) for name in ("sparsemax", "hard")]
     assert sum(sizes) < 40e6
 
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PHOTOS
 from PIL import Image
+from support.samples import PHOTOS
 
 from capmodel.__main__ import main
 

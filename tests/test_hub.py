@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PHOTOS
-from hub import point_at, settings
 from huggingface_hub import ModelCard, constants
+from support.hub import point_at, settings
+from support.samples import PHOTOS
 
 from capmodel import Captioner, DecodeOptions
 from capmodel.hub import HubError, download, upload

@@ -12,7 +12,7 @@ import pytest
 HOLD = """
 import threading
 from pathlib import Path
-from capmodel.memory import trim
+from capmodel.malloc import trim
 
 def resident():
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")]
@@ -35,7 +35,7 @@ print(found, held - resident())
 
 POOLS = """
 import ctypes, sys, threading
-from capmodel.memory import limit_pools
+from capmodel.malloc import limit_pools
 
 if sys.argv[1:]:
     print(limit_pools(2))
@@ -56,7 +56,7 @@ ctypes.CDLL(None).malloc_stats()  # prints each pool to the standard error
 STEPS = """
 import resource, sys
 import numpy as np
-from capmodel.memory import hold
+from capmodel.malloc import hold
 
 if sys.argv[1:]:
     print(hold())

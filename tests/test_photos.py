@@ -6,8 +6,8 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import PHOTOS
 from PIL import Image, ImageCms
+from support.samples import PHOTOS
 
 from capmodel.photos import PhotoError, list_photos, load_photo, squash
 

@@ -10,12 +10,10 @@ import time
 import urllib.request
 from pathlib import Path
 
-from conftest import PHOTOS
 from gradio_client import Client, handle_file
+from support.samples import PHOTOS, ROOT
 
-from train.publish import SPACE, project_files
-
-ROOT = Path(__file__).parent.parent
+from train.release.publish import SPACE, project_files
 
 
 def test_the_check_captions_a_photo(captioners):
@@ -23,7 +21,7 @@ def test_the_check_captions_a_photo(captioners):
         [sys.executable, "app.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )
     photo = min(PHOTOS.glob("*.jpg"))
-    expected = [f"{photo.name}, {each.attention}: {each([photo])[0].text}" for each in captioners]
+    expected = [f"{photo.name}, {each.attention_kind}: {each([photo])[0].text}" for each in captioners]
     assert done.stdout.splitlines() == expected
 
 

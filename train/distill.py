@@ -8,9 +8,9 @@ The teacher is EfficientNet-Lite2 (its weights come with the package efficientne
 Student and teacher see the same random crop; the student learns the teacher's answer (Hinton et al. 2015)
 and, through 1x1 projections that are thrown away afterwards, its features at strides 4, 8, 16 and 32
 (Romero et al. 2015, "FitNets"). Crops start small and grow: most of the training is cheap. A ResNet's stages learn
-quicker apart at first (train/apart.py), each from the teacher's features of the stage before:
+quicker apart at first (train/objectives/blockwise.py), each from the teacher's features of the stage before:
 
-    python -m train.distill --photos ... --held-out ... --apart --out runs/apart
+    python -m train.distill --photos ... --held-out ... --blockwise --out runs/apart
     python -m train.distill --photos ... --held-out ... --init runs/apart --out runs/resnet26d
 
 On a GPU, which takes the photos into its memory, minutes do what takes days on a processor:
@@ -32,16 +32,16 @@ import timm.optim
 import torch
 from timm.optim import muon
 
-from capmodel.backbone import GridEncoder
+from capmodel.model.backbone import GridEncoder
 from capmodel.photos import list_photos
-from train.apart import Apart
-from train.crops import DeviceCrops, crop_batch, load_squares, mixup
-from train.distillation import Distillation
-from train.loop import LOADERS, PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision
-from train.teacher import Teacher, freeze
+from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup
+from train.fit import LOADERS, MIXED_PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision
+from train.objectives.blockwise import Blockwise
+from train.objectives.distillation import Distillation
+from train.objectives.teacher import Teacher, freeze
 
 
-def make_optimizer(task: Distillation | Apart, learning_rate: float) -> torch.optim.Optimizer:
+def make_optimizer(task: Distillation | Blockwise, learning_rate: float) -> torch.optim.Optimizer:
     """Muon (Jordan et al. 2024) on the student's convolutions, AdamW at a tenth of its rate on everything else.
 
     Muon's steps turn matrices, and BatchNorm takes their length away again, so it bears a high
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
                         "then with its projections too")  # fmt: skip
     parser.add_argument("--freeze", type=int, default=0, metavar="N", help="train only what comes after the stem and "
                         "the first N stages")  # fmt: skip
-    parser.add_argument("--apart", action="store_true", help="teach the stages of a ResNet apart, then join them")
+    parser.add_argument("--blockwise", action="store_true", help="teach the stages of a ResNet apart, then join them")
     parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--batch-size", type=int, nargs="+", default=[64], help="photos a step and process; one number, or "
                         "one for each of --sizes")  # fmt: skip
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
                         "crop them there")  # fmt: skip
     parser.add_argument("--learning-rate", type=float, default=2.5e-2)
     parser.add_argument("--ema", type=float, help="keep a moving average of the weights, of this decay")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--precision", choices=MIXED_PRECISIONS, default="auto")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 
@@ -95,8 +95,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     if len(options.batch_size) not in (1, len(options.sizes)):
         parser.error("--batch-size takes one number, or one for each of --sizes")
-    if options.apart and options.freeze:
-        parser.error("--freeze is for stages that learn together: with --apart all learn")
+    if options.blockwise and options.freeze:
+        parser.error("--freeze is for stages that learn together: with --blockwise all learn")
     torch.backends.cudnn.benchmark = True  # few shapes, many steps: the quickest convolution is worth a search
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
@@ -112,8 +112,8 @@ def main(arguments: list[str] | None = None) -> None:
     task = Distillation(student, Teacher())
     if options.init:
         task.load_heads(options.init)
-    if options.apart:
-        task = Apart(task)
+    if options.blockwise:
+        task = Blockwise(task)
     task = task.to(memory_format=torch.channels_last)
 
     def part(step: int, values: list[int]) -> int:
@@ -129,8 +129,8 @@ def main(arguments: list[str] | None = None) -> None:
         crops = cut(range(first, first + count), size, options.seed)
         return {"pixels": mixup(crops, options.mixup, np.random.default_rng((options.seed, 2, first)))}
 
-    def validate(task: Distillation | Apart) -> dict[str, float]:
-        task = task.join() if options.apart else task
+    def validate(task: Distillation | Blockwise) -> dict[str, float]:
+        task = task.join() if options.blockwise else task
         task.save(options.out)  # there is always a validation at the end, so also the finished student
         if not len(judged):
             return {"score": 0.0}

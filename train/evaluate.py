@@ -17,12 +17,12 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from capmodel import Caption, Captioner, DecodeOptions
-from capmodel.fast_encoder import PRECISIONS
-from train.bias import count_genders
-from train.data import SPLITS, load_split
-from train.loop import make_accelerator
-from train.objectives import entropy
-from train.scoring import count_tails, metric_versions, score_captions
+from capmodel.model.fast_encoder import PRECISIONS
+from train.data.datasets import SPLITS, load_split
+from train.fit import make_accelerator
+from train.metrics.captions import count_tails, metric_versions, score_captions
+from train.metrics.gender import count_genders
+from train.objectives.teacher_forcing import entropy
 
 BATCH = 32
 IN_USE = 0.001  # of the attention: a cell with more counts as looked at
@@ -36,7 +36,9 @@ def describe_maps(caption: Caption) -> tuple[float, float]:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="a captioned data set; layouts: see train/data/datasets.py"
+    )
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--model", default="softmax", help="bundled name, folder or Hub id")
     parser.add_argument("--beam", type=int, default=5)

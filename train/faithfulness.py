@@ -47,11 +47,11 @@ import torch
 from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
-from capmodel.decoding import beam_search
-from train.data import load_split
-from train.faithfulness_report import draw_report, summarize
-from train.hiding import DRAWS, Reading, Settings, measure_photo
-from train.saliency import PATH_STEPS
+from capmodel.decoding.beam_search import beam_search
+from train.data.datasets import load_split
+from train.metrics.faithfulness_report import draw_report, summarize
+from train.metrics.occlusion_curves import DRAWS, Reading, Settings, measure_photo
+from train.metrics.saliency import PATH_STEPS
 
 # As in assets/player/game.js: words that stand for nothing one could see.
 FUNCTION_WORDS = frozenset((
@@ -64,7 +64,9 @@ BATCH = 16  # photos captioned at once
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a captioned data set; layouts: see train/data.py")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="a captioned data set; layouts: see train/data/datasets.py"
+    )
     parser.add_argument("--model", action="append", help="bundled name, folder or Hub id; NAME=... labels it")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--captions", type=int, default=Settings.captions, help="photos of the dev split")
@@ -141,7 +143,7 @@ def read_photos(captioner: Captioner, photos: Sequence[Path]) -> list[Reading]:
     """Captions photos as the page does, and keeps what is needed to ask again."""
     readings = []
     for first in tqdm(range(0, len(photos), BATCH), desc="captions", unit="batch"):
-        squares = [captioner.prepare(photo) for photo in photos[first : first + BATCH]]
+        squares = [captioner.load_square(photo) for photo in photos[first : first + BATCH]]
         grids = captioner.encode(squares)
         found = beam_search(captioner.decoder, captioner.decoder.prepare(grids), DecodeOptions())
         for square, grid, [caption] in zip(squares, grids, found, strict=True):

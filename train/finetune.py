@@ -23,26 +23,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from capmodel import Captioner
-from capmodel.backbone import GridEncoder
-from capmodel.decoding import DecodeOptions
+from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.model.backbone import GridEncoder
 from capmodel.photos import load_photo
-from train.captions import CaptionBatches, Draw, caption_grids, encode_captions
-from train.crops import DeviceCrops, gentle_boxes, gentle_crop, load_squares
-from train.data import load_sets
-from train.features import encode_photos
-from train.loop import LOADERS, PRECISIONS, Batch, FitOptions, fit, make_accelerator
-from train.mixture import Mixture
-from train.objectives import Regularization, TeacherForcing
+from train.data.batches import CaptionBatches, Draw, caption_grids, encode_captions
+from train.data.crops import DeviceCrops, gentle_boxes, gentle_crop, load_squares
+from train.data.datasets import load_sets
+from train.data.grids import encode_photos
+from train.data.mixture import Mixture
+from train.fit import LOADERS, MIXED_PRECISIONS, Batch, FitOptions, fit, make_accelerator
+from train.metrics.captions import quick_ciders
+from train.objectives.teacher import Teacher, freeze, standardize
+from train.objectives.teacher_forcing import Regularization, TeacherForcing
 from train.options import add_data
-from train.scoring import quick_ciders
-from train.teacher import Teacher, freeze, standardize
 
 ANCHOR_BATCHES = 32  # that the projection to the teacher's features is fitted to
 
 
 @dataclass(frozen=True, kw_only=True)
 class CropBatches(CaptionBatches):
-    """Batches of photos, each cropped anew, with K of its captions; its `sides` are lists of files.
+    """Batches of photos, each cropped anew, with K of its captions; its `views` are lists of files.
 
     Attributes:
         size: S, of the square that a crop is squashed to.
@@ -55,9 +55,9 @@ class CropBatches(CaptionBatches):
     def show(self, drawn: list[Draw]) -> Batch:
         """``pixels``, uint8 (B, 3, S, S)."""
         crops = []
-        for photo, side, random in drawn:
-            crop = gentle_crop(load_photo(self.sides[side][photo]), self.size, random, self.least)
-            crops.append(crop[:, ::-1] if side else crop)
+        for photo, view, random in drawn:
+            crop = gentle_crop(load_photo(self.views[view][photo]), self.size, random, self.least)
+            crops.append(crop[:, ::-1] if view else crop)
         return {"pixels": torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)}
 
 
@@ -68,7 +68,7 @@ class DeviceCropBatches(CropBatches):
     crops: DeviceCrops
 
     def show(self, drawn: list[Draw]) -> Batch:
-        boxes = [gentle_boxes([bool(draw.side)], self.least, draw.random) for draw in drawn]
+        boxes = [gentle_boxes([bool(draw.view)], self.least, draw.random) for draw in drawn]
         return {"pixels": self.crops.cut([draw.photo for draw in drawn], np.concatenate(boxes), self.size)}
 
 
@@ -155,7 +155,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--validate-every", type=int, default=3, metavar="N", help="epochs")
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
     parser.add_argument("--ema", type=float, default=0.998, help="decay of the weights' moving average")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--precision", choices=MIXED_PRECISIONS, default="auto")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 
@@ -181,7 +181,7 @@ def main(arguments: list[str] | None = None) -> None:
         crops = DeviceCrops(load_squares(photos, accelerator.device, model.encoder.image_size, LOADERS))
         make_batches = partial(DeviceCropBatches, crops=crops)
     batches = make_batches(
-        sides=[photos] * 2,
+        views=[photos] * 2,
         captions=[encode_captions(tokenizer, examples, mirrored) for mirrored in (False, True)],
         size=model.encoder.image_size,
         least=options.smallest_crop,

@@ -25,11 +25,11 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from capmodel.fast_encoder import has_bfloat16
-from capmodel.memory import hold
+from capmodel.malloc import hold
+from capmodel.model.fast_encoder import has_bfloat16
 
 Batch = dict[str, Tensor | float]
-PRECISIONS = ("auto", "no", "bf16", "fp16")
+MIXED_PRECISIONS = ("auto", "no", "bf16", "fp16")
 # Threads that prepare batches, two of them each ahead: a GPU learns from photos quicker than two threads can load them.
 LOADERS = min(16, max(2, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
 PREFETCH = 2 * LOADERS

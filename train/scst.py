@@ -15,15 +15,15 @@ import torch
 from safetensors.torch import load_file
 
 from capmodel import Captioner, DecodeOptions
-from train.captions import PhotoBatches, caption_grids, captions_of
-from train.cider import CiderD
-from train.data import load_sets
-from train.features import all_sides, cached_grids, grids_of_sets
-from train.loop import PRECISIONS, FitOptions, fit, make_accelerator
-from train.mixture import Mixture
+from train.data.batches import PhotoBatches, caption_grids, captions_of
+from train.data.datasets import load_sets
+from train.data.grids import all_views, cached_grids, grids_of_sets
+from train.data.mixture import Mixture
+from train.fit import MIXED_PRECISIONS, FitOptions, fit, make_accelerator
+from train.metrics.captions import count_tails, quick_ciders
+from train.metrics.cider_d import CiderD
+from train.objectives.self_critical import BASELINES, SelfCritical, signature, with_end
 from train.options import add_data
-from train.scoring import count_tails, quick_ciders
-from train.self_critical import BASELINES, SelfCritical, signature, with_end
 
 DECODINGS = {"greedy": 1, "beam": DecodeOptions.beam}  # beams
 
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cell-dropout", type=float, default=0.3, help="probability of a cell to be hidden")
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
     parser.add_argument("--ema", type=float, default=0.99, help="decay of the weights' moving average")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--precision", choices=MIXED_PRECISIONS, default="auto")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 
@@ -62,12 +62,12 @@ def main(arguments: list[str] | None = None) -> None:
     mixture = Mixture([len(data.examples) for data in sets], options.weights)
     captioner = Captioner.from_pretrained(options.model)
     model, tokenizer = captioner.model, captioner.tokenizer
-    sides = all_sides(options.crops, mirrored=not options.no_mirror)
+    views = all_views(options.crops, mirrored=not options.no_mirror)
     features = options.features or options.out / "features"
-    grids = [grids_of_sets(model.encoder, sets, features, accelerator, side) for side in sides]
+    grids = [grids_of_sets(model.encoder, sets, features, accelerator, view) for view in views]
     dev_grids = [cached_grids(model.encoder, data.photos, features, accelerator) for data in dev]
 
-    references = [with_end(captions) for side in sides for captions in captions_of(examples, side.mirrored)]
+    references = [with_end(captions) for view in views for captions in captions_of(examples, view.mirrored)]
     task = SelfCritical(
         model.decoder,
         tokenizer,
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     model.decoder.dropout.p = options.dropout
     batches = PhotoBatches(
-        sides=grids,
+        views=grids,
         batch_size=options.batch_size,
         seed=options.seed,
         process=accelerator.process_index,

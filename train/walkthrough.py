@@ -34,7 +34,6 @@ $D$ columns.
 # %%
 import sys
 import warnings
-from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -45,12 +44,13 @@ from torch.testing import assert_close
 
 sys.path.extend([".", ".."])  # where the package is, seen from the repository's root and from train/
 with warnings.catch_warnings(action="ignore"):  # of a progress bar that we do not use
-    import capmodel
+    pass
 from capmodel import Captioner
-from capmodel.normalizers import make_normalizer
+from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN
+from capmodel.model.normalizers import make_normalizer
+from capmodel.output.overlay import CLEAR, overlay, scale_top, smooth_map, times_uniform
 from capmodel.photos import load_photo, squash
-from capmodel.render import CLEAR, scale_top, smooth_map, times_uniform, veil
-from capmodel.tokenizer import END, PAD, START, UNKNOWN
+from capmodel.resources import PHOTOS
 
 torch.set_grad_enabled(False)  # nothing is trained here
 torch.set_printoptions(precision=3, sci_mode=False)
@@ -65,7 +65,7 @@ BLUE, GREY = "#1d4ed8", "#c3c8d4"
 # thicker.
 
 # %%
-PHOTO = Path(capmodel.__file__).parent.parent / "assets" / "photos" / "dachshund-in-snow.jpg"
+PHOTO = PHOTOS / "dachshund-in-snow.jpg"
 
 captioner = Captioner.from_pretrained(precision="fp32")  # as we compute below
 tokenizer, encoder, decoder = captioner.tokenizer, captioner.model.encoder, captioner.model.decoder
@@ -197,8 +197,8 @@ assert_close(weights, torch.softmax(scores, 0))
 
 
 def show_map(axis, weights, top, title):
-    """The square under a dark veil, which lifts where there is attention: fully at `top` times the uniform weight."""
-    axis.imshow(veil(square, smooth_map(weights.view(side, side).numpy(), *square.shape[:2]), top))
+    """The square under a dark overlay, which lifts where there is attention: fully at `top` times the uniform weight."""
+    axis.imshow(overlay(square, smooth_map(weights.view(side, side).numpy(), *square.shape[:2]), top))
     axis.set_title(title)
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
@@ -342,7 +342,7 @@ plt.show()
 # %% [markdown]
 # ## 10. The word
 #
-# We take the most probable token; this is *greedy* decoding. (Beam search, `capmodel/decoding.py`, keeps several
+# We take the most probable token; this is *greedy* decoding. (Beam search, `capmodel/decoding/beam_search.py`, keeps several
 # captions alive, and often finds a more probable one.)
 #
 # A token is not always a word. Rare words are made of *sub-words* (Sennrich et al. 2016), so that a small vocabulary
@@ -438,7 +438,7 @@ print("tokens: ", " ".join(map(name, tokens)))
 
 # %%
 maps = [torch.stack([step.weights for step in steps[start:stop]]).mean(0) for _, start, stop in spans]
-top = min(CLEAR, max(2.0, torch.stack(maps).max().item() * L))  # where the veil is lifted wholly, in times uniform
+top = min(CLEAR, max(2.0, torch.stack(maps).max().item() * L))  # where the overlay is lifted wholly, in times uniform
 
 figure, axes = plt.subplots(2, len(spans), figsize=(3.2 * len(spans), 4.9), height_ratios=(3, 1.7), squeeze=False)
 for (text, start, _), weights, (above, below) in zip(spans, maps, axes.T):
@@ -493,7 +493,7 @@ for (text, start, stop), weights, word in zip(spans, maps, caption.words):
 #
 # $$\text{x uniform} = L \, \alpha_t$$
 #
-# And we draw all maps of a caption on one scale, from 0 to its strongest cell (`capmodel/render.py`), in the upper
+# And we draw all maps of a caption on one scale, from 0 to its strongest cell (`capmodel/output/overlay.py`), in the upper
 # row. Many programs stretch each map from its own smallest to its own largest weight instead, as in the lower row. The
 # map in the middle is 97% uniform, and 3% the map on the left. Stretched, the two are the same picture (they differ by
 # a factor and a constant, and stretching removes both), and the reader is misled. Uniform attention cannot be
@@ -527,7 +527,7 @@ plt.show()
 # ## 15. Other ways from scores to weights
 #
 # Softmax never gives a weight of exactly 0: a little of every cell gets into the context. Two others
-# (`capmodel/normalizers.py`), on the scores of section 5:
+# (`capmodel/model/normalizers.py`), on the scores of section 5:
 #
 # - **Sparsemax** (Martins & Astudillo 2016) takes the point nearest to the scores among all weights that are not
 #   negative and sum to 1. With one threshold $\tau$ for all cells,
@@ -565,5 +565,5 @@ plt.show()
 #    best. Write five captions. What is better than with greedy decoding, what is worse?
 # 5. **What does a cell see?** Paint the 32 x 32 pixels of one cell of `square` grey, and compute the grid again. How
 #    much does each of the 64 vectors change? Draw it as in section 2. Then hide the strongest cell of a word: does the
-#    word change? (`capmodel/probe.py` does this with controls. A map shows where the LSTM looked; only such a test
+#    word change? (`capmodel/explain/occlusion.py` does this with controls. A map shows where the LSTM looked; only such a test
 #    tells whether it mattered.)

@@ -15,21 +15,21 @@ import torch
 from safetensors.torch import load_file
 
 from capmodel import Captioner
-from capmodel.backbone import GridEncoder
-from capmodel.decoding import DecodeOptions
-from capmodel.model import TOKENIZER, CaptionModel, ModelConfig
-from capmodel.normalizers import NORMALIZERS
-from capmodel.tokenizer import Tokenizer
-from train.captions import CaptionBatches, caption_grids, encode_captions
-from train.data import load_sets
-from train.features import all_sides, cached_grids, grids_of_sets
-from train.loop import PRECISIONS, Batch, FitOptions, fit, made_by_first, make_accelerator
-from train.mixture import Mixture
-from train.objectives import Regularization, TeacherForcing, anneal
+from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.decoding.tokenizer import Tokenizer
+from capmodel.model.backbone import GridEncoder
+from capmodel.model.caption_model import TOKENIZER, CaptionModel, ModelConfig
+from capmodel.model.normalizers import NORMALIZERS
+from train.data.batches import CaptionBatches, caption_grids, encode_captions
+from train.data.datasets import load_sets
+from train.data.grids import all_views, cached_grids, grids_of_sets
+from train.data.mixture import Mixture
+from train.data.tokenizer import train_tokenizer
+from train.fit import MIXED_PRECISIONS, Batch, FitOptions, fit, made_by_first, make_accelerator
+from train.metrics.captions import quick_ciders
+from train.objectives.teacher import TeacherGrid
+from train.objectives.teacher_forcing import Regularization, TeacherForcing, anneal
 from train.options import add_data
-from train.scoring import quick_ciders
-from train.teacher import TeacherGrid
-from train.tokenizer import train_tokenizer
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--crops", type=int, default=0, help="of each photo, beside the whole one; each takes as much disk"
     )
     parser.add_argument("--ema", type=float, default=0.998, help="decay of the weights' moving average")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--precision", choices=MIXED_PRECISIONS, default="auto")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 
@@ -75,9 +75,9 @@ def main(arguments: list[str] | None = None) -> None:
     mixture = Mixture([len(data.examples) for data in sets], options.weights)
     start = Captioner.from_pretrained(options.init) if options.init else None
     encoder = start.model.encoder if start else TeacherGrid() if options.teacher else GridEncoder.load(options.backbone)
-    sides = all_sides(options.crops, mirrored=not options.no_mirror)
+    views = all_views(options.crops, mirrored=not options.no_mirror)
     features = options.features or options.out / "features"
-    grids = [grids_of_sets(encoder, sets, features, accelerator, side) for side in sides]
+    grids = [grids_of_sets(encoder, sets, features, accelerator, view) for view in views]
     dev_grids = [cached_grids(encoder, data.photos, features, accelerator) for data in dev]
 
     tokenizer_file = options.out / "model" / TOKENIZER
@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         image_size=encoder.image_size,
         vocabulary=len(tokenizer),
         hidden=start.model.config.hidden if start else options.hidden,
-        attention=start.model.config.attention if start else options.attention,
+        attention=start.model.config.attention_size if start else options.attention,
         normalizer=options.normalizer,
         dropout=options.dropout,
     )
@@ -108,8 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     task = TeacherForcing(model.decoder, regularization)
     batches = CaptionBatches(
-        sides=grids,
-        captions=[encode_captions(tokenizer, examples, side.mirrored) for side in sides],
+        views=grids,
+        captions=[encode_captions(tokenizer, examples, view.mirrored) for view in views],
         batch_size=options.batch_size,
         per_photo=options.captions,
         seed=options.seed,

@@ -6,7 +6,7 @@
 const SIDE = 8;            // cells of the model's grid
 const CELLS = SIDE * SIDE;
 const FINE = 64;           // side of the smooth map
-const VEIL = [8, 10, 24], OPACITY = 0.82, CLEAR = 8;   // as in capmodel/render.py
+const VEIL = [8, 10, 24], OPACITY = 0.82, CLEAR = 8;   // as in capmodel/output/overlay.py
 
 const find = selector => element.querySelector(selector), root = find('.root');
 
@@ -24,7 +24,7 @@ const painted = () => new Promise(done => requestAnimationFrame(() => setTimeout
 const percent = share => share < 0.01 ? 'under 1 %' : `${Math.round(100 * share)} %`;
 const times = value => `${value.toFixed(1)}\u00D7`;
 
-// Catmull-Rom weights, 8 -> FINE, as in capmodel/render.py: at the middle of a cell the cell's own value.
+// Catmull-Rom weights, 8 -> FINE, as in capmodel/output/overlay.py: at the middle of a cell the cell's own value.
 const TAPS = Array.from({ length: FINE }, (_, pixel) => {
   const place = (pixel + .5) * SIDE / FINE - .5, cell = Math.floor(place), f = place - cell;
   return [-.5 * f ** 3 + f ** 2 - .5 * f, 1.5 * f ** 3 - 2.5 * f ** 2 + 1, -1.5 * f ** 3 + 2 * f ** 2 + .5 * f, .5 * f ** 3 - .5 * f ** 2]

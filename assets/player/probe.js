@@ -77,7 +77,7 @@ const probePanel = server && addPanel('Did it really look there?', what => {
   const hide = make('button', { className: 'hide primary' });
   hide.onclick = () => busy(hide, answer, async () => {
     const of = item, at = word, cells = [...chosen];
-    const result = await ask('probe', { words: caption().words.map(each => each.text), index: at, cells }, of);
+    const result = await ask('occlude', { words: caption().words.map(each => each.text), index: at, cells }, of);
     if (item === of && word === at && opened === probePanel) drawAnswer(answer, result, cells.length);
   });
   panel.replaceChildren(

@@ -1,7 +1,7 @@
 // Part 3: the words. Which one is shown, how sure the model was, what else it might have written.
 
 const words = find('.words');
-const END_WORD = '.';      // as in capmodel/alternatives.py: "the caption ends here"
+const END_WORD = '.';      // as in capmodel/decoding/alternatives.py: "the caption ends here"
 
 function drawWords() {
   words.replaceChildren(...caption().words.map((each, k) => {

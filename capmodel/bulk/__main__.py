@@ -22,11 +22,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .bulk_loading import load_part
-from .bulk_parts import CaptionPart, is_done, update_plan
-from .bulk_sources import Place, SourceError, list_source
-from .captioner import BATCH_SIZE, Captioner
-from .decoding import DecodeOptions
+from capmodel.bulk.loading import load_part
+from capmodel.bulk.parts import CaptionPart, is_done, update_plan
+from capmodel.bulk.sources import Place, SourceError, list_source
+from capmodel.captioner import BATCH_SIZE, Captioner
+from capmodel.decoding.beam_search import DecodeOptions
 
 PART_SIZE = 256  # photos; as squares, 50 MB
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .bulk_sources import Place, read_places
-from .photos import PhotoError, load_photo, squash
+from capmodel.bulk.sources import Place, read_places
+from capmodel.photos import PhotoError, load_photo, squash
 
 DEATHS = 3  # of processes at the same photo, before it is left out
 
 
 def load_part(row: dict, out: Path, image_size: int, interpolation: str) -> dict:
-    """Loads the photos of a part, as `Captioner.prepare` does. Needs no model, so any core can do it.
+    """Loads the photos of a part, as `Captioner.load_square` does. Needs no model, so any core can do it.
 
     Ray Data starts a task whose process died again and again. A library that decodes photos may crash, not merely
     fail, and would crash each time. So a diary says which photo was begun last, and is deleted at the end.

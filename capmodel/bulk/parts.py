@@ -22,9 +22,10 @@ from uuid import uuid4
 import numpy as np
 import torch
 
-from .bulk_sources import SourceError
-from .captioner import Caption, Captioner
-from .decoding import DecodeOptions
+from capmodel.bulk.sources import SourceError
+from capmodel.caption import Caption
+from capmodel.captioner import Captioner
+from capmodel.decoding.beam_search import DecodeOptions
 
 PLAN = "_plan.parquet"  # readers of a folder of Parquet files leave names out that begin with _ or a point
 SETTINGS = b"capmodel.bulk"  # what the results depend on, in the plan's metadata

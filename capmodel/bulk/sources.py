@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from .photos import PhotoError, PhotoSource, list_photos
+from capmodel.photos import PhotoError, PhotoSource, list_photos
 
 IMAGE_COLUMNS = ("image", "bytes")  # the first that is there
 KEY_COLUMN = "key"

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .decoder import Memory
-from .decoding import Hypothesis
-from .fast_decoder import FastDecoder
-from .tokenizer import END, PAD, START, UNKNOWN, Tokenizer
+from capmodel.decoding.beam_search import Hypothesis
+from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN, Tokenizer
+from capmodel.model.decoder import Memory
+from capmodel.model.fast_decoder import FastDecoder
 
 END_WORD = "."  # how the end of the caption is shown among the alternatives
 MAX_PIECES = 8  # of one word
@@ -82,7 +82,7 @@ def _by_probability(alternative: tuple[str, float]) -> float:
 
 def _first_tokens(tokenizer: Tokenizer, hypothesis: Hypothesis, step: int, count: int) -> Iterator[tuple[int, float]]:
     """The `count` most probable tokens at a step that begin a word, with their log-probabilities."""
-    pairs = zip(*(values[step].tolist() for values in hypothesis.rivals), strict=True)
+    pairs = zip(*(values[step].tolist() for values in hypothesis.top_k), strict=True)
     usable = (pair for pair in pairs if pair[0] not in (PAD, UNKNOWN, START) and tokenizer.begins_word(pair[0]))
     return islice(usable, count)
 

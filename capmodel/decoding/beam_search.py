@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .decoder import Decoder, Memory, State
-from .fast_decoder import FastDecoder
-from .tokenizer import END, PAD, START, UNKNOWN
+from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN
+from capmodel.model.decoder import Decoder, Memory, State
+from capmodel.model.fast_decoder import FastDecoder
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class DecodeOptions:
     alternatives: int = 5
 
     @property
-    def rivals(self) -> int:
+    def top_k(self) -> int:
         """R, the tokens noted at each step: some of them do not begin a word, so more than are reported."""
         return 2 * self.alternatives + 1
 
@@ -62,7 +62,7 @@ class Hypothesis:
         score: the length-normalised log-probability that ranked it.
         logprobs: of each token, then of the end: (T + 1,).
         weights: where the decoder looked to choose each token, rows summing to 1: (T, L).
-        rivals: the most probable tokens at each step, the chosen one maybe among them, as ids and
+        top_k: the most probable tokens at each step, the chosen one maybe among them, as ids and
             log-probabilities: (T, R) each.
         states: the decoder's state from which each token was chosen: (T, H) each.
     """
@@ -71,7 +71,7 @@ class Hypothesis:
     score: float
     logprobs: Tensor
     weights: Tensor
-    rivals: tuple[Tensor, Tensor]
+    top_k: tuple[Tensor, Tensor]
     states: State
 
 
@@ -90,7 +90,7 @@ class _Step:
 
     weights: Tensor  # (B, K, L), where they looked
     states: State  # (B, K, H), from which they chose
-    rivals: tuple[Tensor, Tensor]  # (B, K, R), ids and log-probabilities
+    top_k: tuple[Tensor, Tensor]  # (B, K, R), ids and log-probabilities
     parents: Tensor  # (B, K), of the beams after this step: which beam they go on
     tokens: Tensor  # (B, K), and with which token
     logprobs: Tensor  # (B, K), and how probable it was
@@ -135,9 +135,9 @@ def beam_search(
         logprobs = logits.float().log_softmax(-1)  # (B, K, V)
         # Twice the beam: were all the best ones ends, a full beam would still go on. And of any beam's best ones
         # no more can be forbidden than four, and a token for each trigram written: see `_forbidden`.
-        count = min(max(options.rivals, 2 * beam + 4 + length), logprobs.shape[-1])
+        count = min(max(options.top_k, 2 * beam + 4 + length), logprobs.shape[-1])
         likely = logprobs.topk(count)
-        rivals = likely.indices[..., : options.rivals], likely.values[..., : options.rivals]
+        top_k = likely.indices[..., : options.top_k], likely.values[..., : options.top_k]
         forced = _forced(prefixes, length, options)
         if forced:
             for photo, token in forced.items():
@@ -155,7 +155,7 @@ def beam_search(
 
         totals, order = best.masked_fill(tokens == END, -torch.inf).topk(beam)
         parents, tokens, chosen = parents.gather(1, order), tokens.gather(1, order), chosen.gather(1, order)
-        steps.append(_Step(weights, state, rivals, parents, tokens, chosen))
+        steps.append(_Step(weights, state, top_k, parents, tokens, chosen))
         if all(map(_is_done, ends, totals[:, 0].tolist(), repeat(length + 1), repeat(options))):
             break
         state = State(state.hidden[rows, parents], state.cell[rows, parents])
@@ -233,6 +233,6 @@ def _trace(steps: list[_Step], photo: int, end: _End) -> Hypothesis:
         score=end.score,
         logprobs=torch.tensor([*logprobs, end.logprob]),
         weights=read(lambda step: step.weights),
-        rivals=(read(lambda step: step.rivals[0]), read(lambda step: step.rivals[1])),
+        top_k=(read(lambda step: step.top_k[0]), read(lambda step: step.top_k[1])),
         states=State(read(lambda step: step.states.hidden), read(lambda step: step.states.cell)),
     )

@@ -14,15 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .captioner import Caption, Captioner
-from .decoding import DecodeOptions
-from .tokenizer import START
+from capmodel.caption import Caption
+from capmodel.captioner import Captioner
+from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.decoding.tokenizer import START
 
 DRAWS = 5  # sets of random cells
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
+class Occlusion:
     """What became of a word when cells of the photo were hidden.
 
     Attributes:
@@ -50,7 +51,7 @@ class Probe:
 
 
 @torch.inference_mode()
-def probe_word(
+def occlude_word(
     captioner: Captioner,
     square: np.ndarray,
     words: Sequence[str],
@@ -58,11 +59,11 @@ def probe_word(
     cells: Iterable[int],
     options: DecodeOptions = DecodeOptions(),
     seed: int = 0,
-) -> Probe:
+) -> Occlusion:
     """Hides cells of a photo and measures a word of its caption again.
 
     Args:
-        square: the photo from `captioner.prepare`, uint8 (S, S, 3).
+        square: the photo from `captioner.load_square`, uint8 (S, S, 3).
         words: the caption.
         index: of the word in question.
         cells: to hide, numbered 0..L-1 row by row from the top left.
@@ -85,7 +86,7 @@ def probe_word(
     blind = grids[:1].mean(1, keepdim=True).expand(1, count, -1)
     before, after, *elsewhere, unseen = word_probability(captioner, torch.cat([grids, blind]), words, index).tolist()
     caption = captioner.describe(grids[1:2], options)[0][0]
-    return Probe(caption, before, after, elsewhere, unseen)
+    return Occlusion(caption, before, after, elsewhere, unseen)
 
 
 def hide_cells(square: np.ndarray, cells: Iterable[int], side: int = 8) -> np.ndarray:

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .backbone import GridEncoder, compact
-from .decoder import Decoder
+from capmodel.model.backbone import GridEncoder, compact
+from capmodel.model.decoder import Decoder
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.model"
 BACKBONE = "encoder."  # how the names of the backbone's weights begin
@@ -25,7 +25,7 @@ class ModelConfig:
         image_size: side of the square photo, in pixels.
         vocabulary: number of sub-words.
         hidden: size of the LSTM and of the embeddings.
-        attention: size of the space in which grid and decoder state are compared.
+        attention_size: dimension of the space in which grid and decoder state are compared.
         normalizer: how attention scores become weights: "softmax", "sparsemax" or "hard".
         dropout: in training.
     """
@@ -34,7 +34,7 @@ class ModelConfig:
     image_size: int = 256
     vocabulary: int = 4000
     hidden: int = 512
-    attention: int = 256
+    attention_size: int = 256
     normalizer: str = "softmax"
     dropout: float = 0.3
 
@@ -56,7 +56,7 @@ class CaptionModel(nn.Module):
             channels=self.encoder.channels,
             vocabulary=config.vocabulary,
             hidden=config.hidden,
-            attention=config.attention,
+            attention_size=config.attention_size,
             normalizer=config.normalizer,
             dropout=config.dropout,
         )
@@ -125,7 +125,10 @@ def base_folder(folder: Path) -> Path:
 
 
 def _settings(folder: Path) -> dict:
-    return json.loads(_present(folder, CONFIG).read_text())
+    settings = json.loads(_present(folder, CONFIG).read_text())
+    if "attention" in settings:  # the name of the field in models saved by version 0.1
+        settings["attention_size"] = settings.pop("attention")
+    return settings
 
 
 def _present(folder: Path, name: str) -> Path:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .attention import AdditiveAttention
-from .normalizers import make_normalizer
+from capmodel.model.attention import AdditiveAttention
+from capmodel.model.normalizers import make_normalizer
 
 
 class Memory(NamedTuple):
@@ -39,13 +39,13 @@ class Decoder(nn.Module):
         channels: int,
         vocabulary: int,
         hidden: int = 512,
-        attention: int = 256,
+        attention_size: int = 256,
         normalizer: str = "softmax",
         dropout: float = 0.3,
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, hidden)
-        self.attention = AdditiveAttention(channels, hidden, attention, make_normalizer(normalizer))
+        self.attention = AdditiveAttention(channels, hidden, attention_size, make_normalizer(normalizer))
         self.lstm = nn.LSTMCell(hidden + channels, hidden)
         self.output_bias = nn.Parameter(torch.zeros(vocabulary))
         self.dropout = nn.Dropout(dropout)

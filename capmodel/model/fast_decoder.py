@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .decoder import Decoder, Memory, State
-from .fast_encoder import state_of
+from capmodel.model.decoder import Decoder, Memory, State
+from capmodel.model.fast_encoder import state_of
 
 Linear = Callable[[Tensor], Tensor]
 

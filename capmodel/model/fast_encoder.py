@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 from torch.fx.proxy import TraceError
 
-from .backbone import GridEncoder
+from capmodel.model.backbone import GridEncoder
 
 PRECISIONS = ("auto", "fp32", "bf16")
 

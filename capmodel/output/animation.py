@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .captioner import Caption
-from .render import fit, scale_top, smooth_map, veil
+from capmodel.caption import Caption
+from capmodel.output.overlay import overlay, scale_top, shrink, smooth_map
 
 FADE_MS, HOLD_MS = 280, 750
 BACKGROUND, TEXT, CURRENT = (18, 18, 24), (200, 200, 205), (255, 214, 90)
@@ -23,7 +23,7 @@ def save_gif(photo: np.ndarray, caption: Caption, path: Path) -> None:
     Args:
         photo: RGB uint8 (height, width, 3).
     """
-    frames = [Image.fromarray(frame) for frame, _ in _frames(fit(photo, GIF_SIDE), caption, GIF_FADES)]
+    frames = [Image.fromarray(frame) for frame, _ in _frames(shrink(photo, GIF_SIDE), caption, GIF_FADES)]
     durations = [HOLD_MS if holds else FADE_MS // GIF_FADES for holds in _holds(len(caption.words), GIF_FADES)]
     # Without dithering: its noise would differ from frame to frame and swell the file.
     frames = [frame.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for frame in frames]
@@ -43,7 +43,7 @@ def save_mp4(photo: np.ndarray, caption: Caption, path: Path) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=VIDEO_RATE, options={"crf": str(VIDEO_QUALITY)})
         stream.pix_fmt = "yuv420p"
-        for picture, holds in _frames(fit(photo, VIDEO_SIDE), caption, fades):
+        for picture, holds in _frames(shrink(photo, VIDEO_SIDE), caption, fades):
             height, width = (side // 2 * 2 for side in picture.shape[:2])  # 4:2:0 needs even sides
             if not stream.codec_context.is_open:
                 stream.width, stream.height = width, height
@@ -63,7 +63,7 @@ def _frames(photo: np.ndarray, caption: Caption, fades: int) -> Iterator[tuple[n
         heat = smooth_map(word.weights, height, width)
         text = _text_below(width, max(height, width), caption, index)
         for step in range(1, fades + 1):
-            faded = veil(photo, before + (heat - before) * (step / fades), top)
+            faded = overlay(photo, before + (heat - before) * (step / fades), top)
             yield np.concatenate([faded, text]), step == fades
         before = heat
 

@@ -1,4 +1,4 @@
-"""Draws where the model looked: a veil over the photo that lifts where attention lies.
+"""Draws where the model looked: a overlay over the photo that lifts where attention lies.
 
 All maps of a caption share one scale, in "x uniform": at 1x a cell gets as much attention as if the
 model looked everywhere alike. So a flat map looks flat.
@@ -6,15 +6,15 @@ model looked everywhere alike. So a flat map looks flat.
 
 import base64
 import io
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from .captioner import Caption
+from capmodel.caption import Caption
 
-VEIL = np.array([8, 10, 24], np.float32)  # dark blue
-OPACITY = 0.82  # of the veil where there is no attention
+OVERLAY_COLOR = np.array([8, 10, 24], np.float32)  # dark blue
+SHOWN_SIDE = 1280  # longer side of a photo in a browser, in pixels
+OPACITY = 0.82  # of the overlay where there is no attention
 CLEAR = 8.0  # x uniform: a cell that gets an eighth of all attention shows unveiled, whatever the others get
 
 
@@ -35,7 +35,7 @@ def smooth_map(weights: np.ndarray, height: int, width: int) -> np.ndarray:
     """A map (side, side) in x uniform, drawn out to (height, width) by cubic interpolation.
 
     Catmull & Rom (1974): smooth, and at the middle of a cell still the cell's own value. Between
-    square roots, as the veil shows them: between the values themselves it undershoots so far beside
+    square roots, as the overlay shows them: between the values themselves it undershoots so far beside
     a strong cell that one sees a dark hole there. The browser's player draws the same.
     """
     rows, columns = (_cubic(size, side) for size, side in zip((height, width), weights.shape, strict=True))
@@ -60,8 +60,8 @@ def _cubic(size: int, side: int) -> np.ndarray:
     return mix
 
 
-def veil(photo: np.ndarray, heat: np.ndarray, top: float) -> np.ndarray:
-    """Lays the veil over a photo. It thins with the square root of attention, as eyes see light.
+def overlay(photo: np.ndarray, heat: np.ndarray, top: float) -> np.ndarray:
+    """Lays the overlay over a photo. It thins with the square root of attention, as eyes see light.
 
     Args:
         photo: RGB uint8 (height, width, 3).
@@ -72,57 +72,18 @@ def veil(photo: np.ndarray, heat: np.ndarray, top: float) -> np.ndarray:
         RGB uint8 (height, width, 3).
     """
     opacity = OPACITY * (1 - (heat / top).clip(0, 1) ** 0.5)[..., None]
-    return (photo * (1 - opacity) + VEIL * opacity).round().astype(np.uint8)
+    return (photo * (1 - opacity) + OVERLAY_COLOR * opacity).round().astype(np.uint8)
 
 
-def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
-    """Saves a sheet: the photo, then one panel a word with its map, probability and peak.
-
-    Args:
-        photo: RGB uint8 (height, width, 3).
-        path: its suffix chooses the format (png, pdf, svg, ...).
-    """
-    from matplotlib.figure import Figure  # imported where it is needed: it is slow to load
-
-    photo = fit(photo, 480)
-    height, width = photo.shape[:2]
-    top = scale_top(caption)
-    columns = min(6 if width <= 1.5 * height else 4, len(caption.words) + 1)
-    rows = -(-(len(caption.words) + 1) // columns)
-    panel_width = 2.4
-    figure = Figure(
-        figsize=(columns * panel_width, rows * (panel_width * height / width + 0.45) + 0.7), layout="constrained"
-    )
-    axes = figure.subplots(rows, columns, squeeze=False).flatten()
-    for axis in axes:
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
-    axes[0].imshow(photo)
-    axes[0].set_title("the photo", fontsize=11, color="0.4")
-    for axis, word in zip(axes[1:], caption.words, strict=False):
-        axis.imshow(veil(photo, smooth_map(word.weights, height, width), top))
-        peak = times_uniform(word.weights).max()
-        axis.set_title(word.text, fontsize=12, weight="bold")
-        axis.set_xlabel(f"{word.probability:.0%} · {peak:.1f}x", fontsize=9)
-    figure.suptitle(caption.text, fontsize=14)
-    clear = f"{top:.1f}x, the strongest in this caption" if top < CLEAR else f"{CLEAR:.0f}x or more"
-    figure.supxlabel(
-        f"Percent: probability of the word.  Number: attention on the strongest cell, in times uniform.  Unveiled: {clear}.",
-        fontsize=9,
-        color="0.4",
-    )
-    figure.savefig(path, dpi=110)
-
-
-def fit(photo: np.ndarray, longest: int) -> np.ndarray:
+def shrink(photo: np.ndarray, longest: int) -> np.ndarray:
     """Shrinks a photo so that its longer side is at most `longest` pixels."""
     image = Image.fromarray(photo)
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.asarray(image)
 
 
-def as_address(photo: np.ndarray, longest: int) -> str:
+def to_data_url(photo: np.ndarray, longest: int) -> str:
     """A photo as a JPEG in a ``data:`` address, its longer side at most `longest` pixels."""
     file = io.BytesIO()
-    Image.fromarray(fit(photo, longest)).save(file, "JPEG", quality=85)
+    Image.fromarray(shrink(photo, longest)).save(file, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,19 +1,18 @@
 """What the browser's player is made of: its files, and the items it shows.
 
-The same three kinds of file serve the page (`app.py`) and the offline page (`capmodel/export.py`).
+The same three kinds of file serve the page (`app.py`) and the offline page (`capmodel/output/export.py`).
 """
 
 import base64
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from .captioner import Caption
-from .render import scale_top
+from capmodel.caption import Caption
+from capmodel.output.overlay import scale_top
+from capmodel.resources import ASSETS
 
-ASSETS = Path(__file__).parent.parent / "assets"
 # In the order in which they are read: each may use what stands before it.
 SCRIPTS = ("maps", "player", "words", "probe", "game", "compare", "export", "cards", "photos", "start")
 

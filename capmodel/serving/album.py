@@ -17,20 +17,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from .alternatives import END_WORD
-from .background import repeat
-from .batcher import Batcher
-from .captioner import Caption, Captioner
-from .decoding import DecodeOptions
-from .export import Exhibit
-from .memory import trim
-from .photos import load_photo
-from .probe import Probe, probe_word
-from .render import as_address, fit
-from .zero_gpu import where_the_gpu_is
+from capmodel.caption import Caption, CaptionedPhoto
+from capmodel.captioner import Captioner
+from capmodel.decoding.alternatives import END_WORD
+from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.explain.occlusion import Occlusion, occlude_word
+from capmodel.malloc import trim
+from capmodel.output.overlay import SHOWN_SIDE, shrink, to_data_url
+from capmodel.photos import load_photo
+from capmodel.serving.batching import Batcher
+from capmodel.serving.periodic import repeat
+from capmodel.serving.zero_gpu import make_runner
 
-KEPT_SECONDS = 45 * 60
-PREVIEW_SIDE, SHOWN_SIDE = 400, 1280  # pixels
+RETENTION_SECONDS = 45 * 60
+PREVIEW_SIDE = 400  # pixels
 CAPACITY = 1000  # photos, counted once for each attention; then the oldest go
 BATCH = 8  # photos: a larger one would make others wait, and win little
 PATIENCE = 0.1  # seconds that a batch waits for photos that are being loaded
@@ -64,17 +64,17 @@ class Album:
             where none is named. They compute in one thread only, and so were best loaded in one that has
             ended: PyTorch keeps helpers for each thread that ever computed, and works slower once they
             outnumber the cores.
-        kept_seconds: after which a photo and all that is known of it are deleted, unless it is held.
+        retention_seconds: after which a photo and all that is known of it are deleted, unless it is held.
 
     Every method may be called from any thread, and raises `PhotoGone` for an unknown key.
     """
 
-    def __init__(self, captioners: Sequence[Captioner], kept_seconds: float = KEPT_SECONDS):
+    def __init__(self, captioners: Sequence[Captioner], retention_seconds: float = RETENTION_SECONDS):
         self.captioners: dict[str, Captioner] = {}
         for captioner in captioners:
-            self.captioners.setdefault(captioner.attention, captioner)
-        self.kept_seconds = kept_seconds
-        self._run = where_the_gpu_is(self.captioners)
+            self.captioners.setdefault(captioner.attention_kind, captioner)
+        self.retention_seconds = retention_seconds
+        self._run = make_runner(self.captioners)
         self._folder = tempfile.TemporaryDirectory(prefix="capmodel-album-")
         self._entries: dict[str, _Entry] = {}
         self._held: Counter[str] = Counter()  # keys, each as often as it is held
@@ -83,7 +83,7 @@ class Album:
         self._loading = ThreadPoolExecutor(LOADERS, "loader")
         self._model = ThreadPoolExecutor(1, "model")
         self._describe = Batcher(self._describe_entries, BATCH, PATIENCE)
-        repeat(self._sweep, min(60, kept_seconds / 10))
+        repeat(self._sweep, min(60, retention_seconds / 10))
 
     @property
     def attentions(self) -> list[str]:
@@ -142,18 +142,18 @@ class Album:
     def photo(self, key: str) -> np.ndarray:
         """The photo's pixels (height, width, 3), upright, its longer side at most `SHOWN_SIDE`."""
         file = self._entry(key).file
-        return self._loading.submit(lambda: fit(load_photo(file, at_least=SHOWN_SIDE), SHOWN_SIDE)).result()
+        return self._loading.submit(lambda: shrink(load_photo(file, at_least=SHOWN_SIDE), SHOWN_SIDE)).result()
 
     def picture(self, key: str) -> str:
         """The same as a JPEG in a ``data:`` address, for browsers that cannot show the photo's own format."""
-        return as_address(self.photo(key), SHOWN_SIDE)
+        return to_data_url(self.photo(key), SHOWN_SIDE)
 
-    def exhibit(self, key: str, name: str, words: Sequence[str] | None = None) -> Exhibit:
+    def captioned_photo(self, key: str, name: str, words: Sequence[str] | None = None) -> CaptionedPhoto:
         """The photo and its captions, to be exported; the caption with just these words first, if given."""
         captions = self.candidates(key)
         if words:
             captions = [self.steer(key, [*words, END_WORD]), *captions]
-        return Exhibit(name, self.photo(key), captions)
+        return CaptionedPhoto(name, self.photo(key), captions)
 
     def hold(self, keys: Sequence[str]) -> None:
         """Deletes none of these photos, however old, until they are released as often as they were held."""
@@ -179,11 +179,11 @@ class Album:
         options = DecodeOptions(max_tokens=longest)
         return self._search([entry], options, [prefix])[0][0]
 
-    def probe(self, key: str, words: Sequence[str], index: int, cells: Sequence[int]) -> Probe:
-        """Hides cells and asks for a word again; see `probe_word`."""
+    def occlude(self, key: str, words: Sequence[str], index: int, cells: Sequence[int]) -> Occlusion:
+        """Hides cells and asks for a word again; see `occlude_word`."""
         self.caption(key)
         entry = self._entry(key)
-        return self._compute(_probe, entry.captioner.attention, entry.square, words, index, cells)
+        return self._compute(_occlude, entry.captioner.attention_kind, entry.square, words, index, cells)
 
     def files(self) -> list[Path]:
         """The files that are kept now."""
@@ -213,8 +213,8 @@ class Album:
     def _load(self, entry: _Entry) -> _Entry:
         def load() -> None:
             photo = load_photo(entry.file, at_least=entry.captioner.model.config.image_size)
-            entry.square = entry.captioner.prepare(photo)
-            entry.preview = as_address(photo, PREVIEW_SIDE)
+            entry.square = entry.captioner.load_square(photo)
+            entry.preview = to_data_url(photo, PREVIEW_SIDE)
 
         if entry.square is None:
             self._loading.submit(load).result()
@@ -230,7 +230,7 @@ class Album:
     def _search(
         self, entries: Sequence[_Entry], options: DecodeOptions, prefixes: Sequence[str] | None = None
     ) -> list[list[Caption]]:
-        squares, attentions = zip(*((entry.square, entry.captioner.attention) for entry in entries), strict=True)
+        squares, attentions = zip(*((entry.square, entry.captioner.attention_kind) for entry in entries), strict=True)
         return self._compute(_describe, squares, attentions, options, prefixes)
 
     def _forget(self, keys: Sequence[str]) -> None:
@@ -238,7 +238,7 @@ class Album:
             self._entries.pop(key).file.unlink(missing_ok=True)
 
     def _sweep(self) -> None:
-        oldest = time.monotonic() - self.kept_seconds
+        oldest = time.monotonic() - self.retention_seconds
         with self._lock:
             old = [key for key, entry in self._entries.items() if entry.since < oldest and key not in self._held]
             self._forget(old)
@@ -263,5 +263,5 @@ def _describe(
     return [found[row] for row in range(len(squares))]
 
 
-def _probe(captioners: Mapping[str, Captioner], attention: str, *question) -> Probe:
-    return probe_word(captioners[attention], *question)
+def _occlude(captioners: Mapping[str, Captioner], attention: str, *question) -> Occlusion:
+    return occlude_word(captioners[attention], *question)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .background import repeat
+from capmodel.serving.periodic import repeat
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +33,17 @@ class Jobs:
     """Makes files one after the other in the background.
 
     Args:
-        kept_seconds: after which a file that was made, and its job, are deleted.
+        retention_seconds: after which a file that was made, and its job, are deleted.
         expected: errors that are told to whoever asks, and not logged.
     """
 
-    def __init__(self, kept_seconds: float, expected: tuple[type[Exception], ...] = ()):
-        self.kept_seconds, self._expected = kept_seconds, expected
+    def __init__(self, retention_seconds: float, expected: tuple[type[Exception], ...] = ()):
+        self.retention_seconds, self._expected = retention_seconds, expected
         self._folder = tempfile.TemporaryDirectory(prefix="capmodel-files-")
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="jobs")
         self._states: dict[str, JobState] = {}
         self._lock = threading.Lock()
-        repeat(self._sweep, min(60, kept_seconds / 10))
+        repeat(self._sweep, min(60, retention_seconds / 10))
 
     def start(self, file_name: str, work: Callable[[Path, Progress], None]) -> str:
         """Starts `work(file, progress)`, which writes the file and reports how many parts are done.
@@ -80,7 +80,7 @@ class Jobs:
             return self._states[name]
 
     def _sweep(self) -> None:
-        oldest = time.monotonic() - self.kept_seconds
+        oldest = time.monotonic() - self.retention_seconds
         with self._lock:
             old = [name for name, state in self._states.items() if state.since < oldest]
             states = [self._states.pop(name) for name in old]

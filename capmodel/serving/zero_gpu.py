@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .captioner import Captioner
+from capmodel.captioner import Captioner
 
 DEVICE = "cuda"
 SECONDS = 20  # that a call may take: a batch needs less than one, the start of the process some more
@@ -19,7 +19,7 @@ def has_zero_gpu() -> bool:
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 
 
-def where_the_gpu_is(captioners: Mapping[str, Captioner]) -> Callable[..., Any]:
+def make_runner(captioners: Mapping[str, Captioner]) -> Callable[..., Any]:
     """What calls a function with the captioners, by attention, and more arguments.
 
     With ZeroGPU it calls it in the process with the GPU, to which the captioners are moved, and function,

@@ -1,12 +1,12 @@
 """Measures speed and memory, as ratios within one run.
 
     pip install -r train/requirements.txt
-    python -m train.bench --photos          # captioning, from files to words and maps, over the backbone's plain pass
-    python -m train.bench --attentions      # the decoder with each kind of attention, over softmax
-    python -m train.bench --training        # training the decoder, over the plain loop of tutorials
-    python -m train.bench --cold-start --memory    # the command line as a process
-    python -m train.bench --page            # the page over the command line, twelve photos of 12 megapixels
-    python -m train.bench --peers           # other captioners over ours
+    python -m tests.benchmarks --photos          # captioning, from files to words and maps, over the backbone's plain pass
+    python -m tests.benchmarks --attentions      # the decoder with each kind of attention, over softmax
+    python -m tests.benchmarks --training        # training the decoder, over the plain loop of tutorials
+    python -m tests.benchmarks --cold-start --memory    # the command line as a process
+    python -m tests.benchmarks --page            # the page over the command line, twelve photos of 12 megapixels
+    python -m tests.benchmarks --peers           # other captioners over ours
 
 The page needs what the tests need (tests/requirements.txt, and a browser: apt install chromium), the other
 captioners `pip install -r train/peers.txt`. What is printed are medians; leave the machine alone meanwhile.
@@ -21,13 +21,13 @@ import torch
 
 # How a measure is called, what it measures, and where: loaded only if it is wanted, for what it needs.
 MEASURES = {
-    "photos": ("captioning over the backbone's plain pass", "train.bench_photos:measure_photos"),
-    "attentions": ("the kinds of attention over softmax", "train.bench_photos:measure_attentions"),
-    "training": ("training over the plain loop of tutorials", "train.bench_training:measure_training"),
-    "cold-start": ("the command line over its imports", "train.bench_process:measure_cold_start"),
-    "memory": ("the command line on many photos over few", "train.bench_process:measure_memory"),
-    "page": ("the page over the command line", "train.bench_page:measure_page"),
-    "peers": ("other captioners over ours", "train.bench_peers:measure_peers"),
+    "photos": ("captioning over the backbone's plain pass", "tests.benchmarks.photos:measure_photos"),
+    "attentions": ("the kinds of attention over softmax", "tests.benchmarks.photos:measure_attentions"),
+    "training": ("training over the plain loop of tutorials", "tests.benchmarks.training:measure_training"),
+    "cold-start": ("the command line over its imports", "tests.benchmarks.process:measure_cold_start"),
+    "memory": ("the command line on many photos over few", "tests.benchmarks.process:measure_memory"),
+    "page": ("the page over the command line", "tests.benchmarks.page:measure_page"),
+    "peers": ("other captioners over ours", "tests.benchmarks.peers:measure_peers"),
 }
 
 # What each ratio should be.

@@ -19,7 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from capmodel import Captioner
 from capmodel.photos import list_photos
-from capmodel.player import ASSETS
+from capmodel.resources import ASSETS, PHOTOS
 
 COUNT, SIDES = 12, (4000, 3000)
 REST = 1.0  # seconds before each measurement: a processor that rested is slower at first, here and there
@@ -72,7 +72,7 @@ def make_photos(folder: Path, seed: int) -> list[Path]:
     folder.mkdir(parents=True)
     random = np.random.default_rng(seed)
     paths = []
-    for source in list_photos(ASSETS / "photos")[:COUNT]:
+    for source in list_photos(PHOTOS)[:COUNT]:
         with Image.open(source) as image:
             pixels = np.asarray(image.convert("RGB").resize(SIDES))
         noisy = (pixels.astype(np.int16) + random.integers(-3, 4, (*pixels.shape[:2], 1), np.int16)).clip(0, 255)

@@ -7,8 +7,8 @@ from torch import nn
 
 from capmodel import Captioner
 from capmodel.photos import list_photos
-from capmodel.player import ASSETS
-from train.bench_photos import time_in_turn
+from capmodel.resources import PHOTOS
+from tests.benchmarks.photos import time_in_turn
 
 TWELVE = 12
 TOKENS = 14  # that they write, neither fewer nor more
@@ -22,7 +22,7 @@ def measure_peers(rounds: int) -> dict:
     the speed. Theirs is the network alone, in fp32; ours also reads the file.
     """
     captioner = Captioner.from_pretrained()
-    photos = list_photos(ASSETS / "photos")[:TWELVE]
+    photos = list_photos(PHOTOS)[:TWELVE]
     peers = {"BLIP-base": _blip(), "ViT-GPT2": _vit_gpt2()}
     ways = {"one photo": lambda: captioner(photos[:1]), "one of twelve": lambda: captioner(photos), **peers}
     seconds = time_in_turn(ways, rounds)

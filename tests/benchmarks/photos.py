@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from capmodel import Captioner
-from capmodel.alternatives import word_alternatives
-from capmodel.backbone import GridEncoder
-from capmodel.decoding import DecodeOptions, beam_search
-from capmodel.fast_encoder import has_bfloat16
+from capmodel.decoding.alternatives import word_alternatives
+from capmodel.decoding.beam_search import DecodeOptions, beam_search
+from capmodel.model.backbone import GridEncoder
+from capmodel.model.fast_encoder import has_bfloat16
 from capmodel.photos import list_photos
-from capmodel.player import ASSETS
+from capmodel.resources import PHOTOS
 
 COUNTS = {"one photo": 1, "twelve photos": 12}
 
@@ -28,13 +28,13 @@ def measure_photos(rounds: int) -> dict:
         "ratios", "seconds", the seconds of each of the "parts" of captioning twelve photos, and the pairs of
         captions that are other ones in bf16 than in fp32, of all example photos.
     """
-    photos = list_photos(ASSETS / "photos")
+    photos = list_photos(PHOTOS)
     captioners = {each: Captioner.from_pretrained(precision=each) for each in _precisions()}
     plain = plain_encoder(captioners["fp32"])
     ratios, seconds = {}, {}
     for name, count in COUNTS.items():
         some = photos[:count]
-        pixels = to_pixels([captioners["fp32"].prepare(photo) for photo in some])
+        pixels = to_pixels([captioners["fp32"].load_square(photo) for photo in some])
         ways = {"plain forward": lambda pixels=pixels: plain(pixels)}
         for precision, captioner in captioners.items():
             ways[precision] = lambda captioner=captioner, some=some: captioner(some)
@@ -56,7 +56,7 @@ def measure_photos(rounds: int) -> dict:
 def measure_parts(captioner: Captioner, photos: list[Path], rounds: int) -> dict[str, float]:
     """Where the time goes: the seconds of each part of captioning, one after the other."""
     decoder, options = captioner.decoder, DecodeOptions()
-    squares = [captioner.prepare(photo) for photo in photos]
+    squares = [captioner.load_square(photo) for photo in photos]
     grid = captioner.encode(squares)
     with torch.inference_mode():
         memory = decoder.prepare(grid)
@@ -64,7 +64,7 @@ def measure_parts(captioner: Captioner, photos: list[Path], rounds: int) -> dict
         tokenizer, count = captioner.tokenizer, options.alternatives
         return time_in_turn(
             {
-                "load, in one thread": lambda: [captioner.prepare(photo) for photo in photos],
+                "load, in one thread": lambda: [captioner.load_square(photo) for photo in photos],
                 "backbone": lambda: captioner.encode(squares),
                 "keys and gates": lambda: decoder.prepare(grid),
                 "beam search": lambda: beam_search(decoder, memory, options),
@@ -80,12 +80,12 @@ def measure_attentions(rounds: int) -> dict:
     Without other words: how long these take depends on how many pieces the words are made of.
     """
     captioners = Captioner.family()
-    grids = captioners[0].encode([captioners[0].prepare(photo) for photo in list_photos(ASSETS / "photos")])
+    grids = captioners[0].encode([captioners[0].load_square(photo) for photo in list_photos(PHOTOS)])
     options = DecodeOptions(alternatives=0)
     times = time_in_turn(
-        {each.attention: lambda each=each: each.describe(grids, options) for each in captioners}, rounds
+        {each.attention_kind: lambda each=each: each.describe(grids, options) for each in captioners}, rounds
     )
-    first = captioners[0].attention
+    first = captioners[0].attention_kind
     return {"ratios": {f"{name} / {first}": value / times[first] for name, value in times.items() if name != first}}
 
 

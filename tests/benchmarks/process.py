@@ -9,8 +9,8 @@ from statistics import median
 
 from capmodel import Captioner, compat
 from capmodel.photos import list_photos
-from capmodel.player import ASSETS
-from train.bench_photos import plain_encoder, time_in_turn, to_pixels
+from capmodel.resources import ASSETS, PHOTOS
+from tests.benchmarks.photos import plain_encoder, time_in_turn, to_pixels
 
 FEW, MANY = 10, 1000  # photos
 # What whoever uses a timm network has to import; compat.py lets timm be imported where torchvision is broken.
@@ -19,9 +19,9 @@ IMPORTS = f"exec(open({compat.__file__!r}).read()); import torch, timm"
 
 def measure_cold_start(rounds: int) -> dict:
     """`python -m capmodel PHOTO`, over importing torch and timm plus a plain forward pass of the backbone."""
-    photo = min(list_photos(ASSETS / "photos"))
+    photo = min(list_photos(PHOTOS))
     captioner = Captioner.from_pretrained()
-    encoder, pixels = plain_encoder(captioner), to_pixels([captioner.prepare(photo)])
+    encoder, pixels = plain_encoder(captioner), to_pixels([captioner.load_square(photo)])
     times = time_in_turn(
         {
             "capmodel": lambda: _run(["-m", "capmodel", str(photo)]),
@@ -41,7 +41,7 @@ def measure_memory(rounds: int) -> dict:
     peaks = {}
     for count in (FEW, MANY):
         with tempfile.TemporaryDirectory() as folder:
-            photos = list_photos(ASSETS / "photos")
+            photos = list_photos(PHOTOS)
             for number in range(count):
                 Path(folder, f"{number:04}.jpg").symlink_to(photos[number % len(photos)].resolve())
             # The large run is not repeated: it takes a minute, and a peak hardly varies.

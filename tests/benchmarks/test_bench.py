@@ -3,15 +3,13 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support.samples import ROOT
 
-from capmodel.fast_encoder import has_bfloat16
-from train.bench import GOALS, MEASURES, main
-from train.bench_photos import time_in_turn
-
-ROOT = Path(__file__).parent.parent
+from capmodel.model.fast_encoder import has_bfloat16
+from tests.benchmarks.__main__ import GOALS, MEASURES, main
+from tests.benchmarks.photos import time_in_turn
 
 
 def run(capsys, *arguments):
@@ -41,7 +39,7 @@ def test_cold_start(capsys):
 
 def test_training():
     # In a process of its own, since Accelerate keeps its precision for as long as a process lives.
-    command = [sys.executable, "-m", "train.bench", "--training", "--rounds", "1", "--json"]
+    command = [sys.executable, "-m", "tests.benchmarks", "--training", "--rounds", "1", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)["training"]
     assert found["ratios"].keys() == goals("training")

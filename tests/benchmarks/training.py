@@ -11,15 +11,15 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from capmodel import Captioner
-from capmodel.decoder import Decoder
-from capmodel.tokenizer import PAD
-from train.bench_photos import plain_encoder, time_in_turn, to_pixels
-from train.captions import CaptionBatches, encode_captions
-from train.data import Example
-from train.features import cached_grids
-from train.gallery import PHOTOS, descriptions
-from train.loop import make_accelerator
-from train.objectives import TeacherForcing
+from capmodel.decoding.tokenizer import PAD
+from capmodel.model.decoder import Decoder
+from tests.benchmarks.photos import plain_encoder, time_in_turn, to_pixels
+from train.data.batches import CaptionBatches, encode_captions
+from train.data.datasets import Example
+from train.data.grids import cached_grids
+from train.fit import make_accelerator
+from train.objectives.teacher_forcing import TeacherForcing
+from train.release.gallery import PHOTOS, descriptions
 
 BATCH, CAPTIONS = 32, 5  # photos a step, and captions of each
 EPOCH = 6000  # photos, as Flickr8k's training split has
@@ -46,7 +46,7 @@ def measure_training(rounds: int) -> dict:
             {"cache": lambda: cached_grids(captioner.model.encoder, photos, next(folders), accelerator)}, rounds
         )
         grids = cached_grids(captioner.model.encoder, photos, Path(folder), accelerator)
-        batches = CaptionBatches(sides=[grids], captions=[tokens], batch_size=BATCH, per_photo=CAPTIONS, seed=0)
+        batches = CaptionBatches(views=[grids], captions=[tokens], batch_size=BATCH, per_photo=CAPTIONS, seed=0)
         ours = _our_steps(Captioner.from_pretrained().model.decoder, batches, accelerator)
         plain = _plain_steps(Captioner.from_pretrained(), examples, tokens)
         steps = time_in_turn({"ours": lambda: next(ours), "plain": lambda: next(plain)}, rounds)
@@ -78,7 +78,7 @@ def _plain_steps(captioner: Captioner, examples: list[Example], tokens: list[lis
     encoder, decoder = plain_encoder(captioner), captioner.model.decoder.train()
     optimizer = torch.optim.Adam(decoder.parameters(), lr=1e-6)
     while True:
-        grid = encoder(to_pixels([captioner.prepare(example.photo) for example in examples[:BATCH]]))
+        grid = encoder(to_pixels([captioner.load_square(example.photo) for example in examples[:BATCH]]))
         loss = _plain_loss(decoder, grid, _pad([captions[0] for captions in tokens[:BATCH]]))
         optimizer.zero_grad()
         loss.backward()

@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from conftest import PHOTOS
 from PIL import Image
+from support.samples import PHOTOS
 
-from capmodel import Captioner, bulk_loading
-from capmodel.bulk import main
-from capmodel.bulk_loading import DEATHS, load_part
-from capmodel.bulk_parts import update_plan
-from capmodel.bulk_sources import Place, SourceError, list_source, read_places
+from capmodel import Captioner
+from capmodel.bulk import loading
+from capmodel.bulk.__main__ import main
+from capmodel.bulk.loading import DEATHS, load_part
+from capmodel.bulk.parts import update_plan
+from capmodel.bulk.sources import Place, SourceError, list_source, read_places
 
 NAMES = ["surfer-on-big-wave.jpg", "two-dogs-playing-on-grass.jpg", "soccer-players.jpg", "dachshund-in-snow.jpg"]
 DAMAGED = (PHOTOS / NAMES[0]).read_bytes()[:9000]
@@ -291,7 +292,7 @@ def test_a_photo_that_has_gone_has_an_error(tmp_path):
 def test_a_photo_that_crashes_its_reader_is_left_out_in_the_end(monkeypatch, tmp_path):
     places = [Place(os.fsencode(PHOTOS / name))._asdict() for name in NAMES[:3]]
     row = {"part": 0, "keys": NAMES[:3], "places": places}
-    load = bulk_loading.load_photo
+    load = loading.load_photo
 
     class Death(BaseException):
         """Ends the attempt there and then, as a crash does."""
@@ -301,7 +302,7 @@ def test_a_photo_that_crashes_its_reader_is_left_out_in_the_end(monkeypatch, tmp
             raise Death
         return load(path, at_least)
 
-    monkeypatch.setattr(bulk_loading, "load_photo", crash)
+    monkeypatch.setattr(loading, "load_photo", crash)
     for _ in range(DEATHS):
         with pytest.raises(Death):
             load_part(row, tmp_path, 64, "bicubic")

@@ -5,9 +5,9 @@ from itertools import product
 import pytest
 import torch
 
-from capmodel.decoder import Decoder
-from capmodel.decoding import DecodeOptions, beam_search
-from capmodel.tokenizer import END, START
+from capmodel.decoding.beam_search import DecodeOptions, beam_search
+from capmodel.decoding.tokenizer import END, START
+from capmodel.model.decoder import Decoder
 
 VOCABULARY = 8  # four special tokens and four words
 
@@ -15,7 +15,7 @@ VOCABULARY = 8  # four special tokens and four words
 @pytest.fixture
 def decoder():
     torch.manual_seed(1)
-    decoder = Decoder(channels=6, vocabulary=VOCABULARY, hidden=16, attention=5, dropout=0.0).eval()
+    decoder = Decoder(channels=6, vocabulary=VOCABULARY, hidden=16, attention_size=5, dropout=0.0).eval()
     with torch.no_grad():  # sharper than at the start of training, so that choices differ
         decoder.embedding.weight.mul_(6)
         decoder.output_bias[END] = 1
@@ -79,7 +79,7 @@ def test_every_candidate_carries_its_own_probabilities_maps_and_states(decoder, 
             logprobs, weights = logprobs_of(decoder, grid[photo], hypothesis.tokens)
             torch.testing.assert_close(hypothesis.logprobs, logprobs, atol=1e-5, rtol=1e-5)
             torch.testing.assert_close(hypothesis.weights, weights[:-1], atol=1e-5, rtol=1e-5)
-            ids, values = hypothesis.rivals
+            ids, values = hypothesis.top_k
             assert (values.diff(dim=-1) <= 0).all()
             restored = torch.nn.functional.linear(
                 hypothesis.states.hidden, decoder.embedding.weight, decoder.output_bias

@@ -1,10 +1,10 @@
 """Sub-words there and back."""
 
 import pytest
-from conftest import CAPTIONS
+from support.samples import CAPTIONS
 
-from capmodel.tokenizer import END, Tokenizer, normalize_caption
-from train.tokenizer import train_tokenizer
+from capmodel.decoding.tokenizer import END, Tokenizer, normalize_caption
+from train.data.tokenizer import train_tokenizer
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from conftest import PHOTOS
+from support.samples import PHOTOS
 
 from capmodel import DecodeOptions
-from capmodel.probe import DRAWS, hide_cells, probe_word, word_probability
-from capmodel.tokenizer import START
+from capmodel.decoding.tokenizer import START
+from capmodel.explain.occlusion import DRAWS, hide_cells, occlude_word, word_probability
 
 PHOTO = PHOTOS / "surfer-standing-on-beach.jpg"
 
@@ -24,19 +24,19 @@ def test_only_these_cells_are_hidden():
 
 
 def test_before_is_the_probability_in_the_caption(captioner):
-    square = captioner.prepare(PHOTO)
+    square = captioner.load_square(PHOTO)
     caption = captioner([PHOTO])[0]
     words = [word.text for word in caption.words]
     for index in (0, 1, len(words) - 1):
-        assert probe_word(captioner, square, words, index, [3]).before == pytest.approx(
+        assert occlude_word(captioner, square, words, index, [3]).before == pytest.approx(
             caption.words[index].probability, rel=1e-3
         )
 
 
 def test_after_and_the_caption_are_of_the_photo_without_the_cells(captioner):
-    square, cells = captioner.prepare(PHOTO), [44, 45, 46, 52, 53, 54]
+    square, cells = captioner.load_square(PHOTO), [44, 45, 46, 52, 53, 54]
     words = [word.text for word in captioner([PHOTO])[0].words]
-    found = probe_word(captioner, square, words, 1, cells)
+    found = occlude_word(captioner, square, words, 1, cells)
     hidden = captioner.encode([hide_cells(square, cells)])
     assert found.caption.text == captioner.describe(hidden)[0][0].text
     assert found.after == pytest.approx(word_probability(captioner, hidden, words, 1).item(), rel=1e-3)
@@ -45,8 +45,8 @@ def test_after_and_the_caption_are_of_the_photo_without_the_cells(captioner):
 
 @torch.inference_mode()
 def test_blind_sees_only_the_average(tiny_captioner):
-    square = tiny_captioner.prepare(PHOTO)
-    found = probe_word(tiny_captioner, square, ["a", "dog"], 1, [0], DecodeOptions(max_tokens=5))
+    square = tiny_captioner.load_square(PHOTO)
+    found = occlude_word(tiny_captioner, square, ["a", "dog"], 1, [0], DecodeOptions(max_tokens=5))
     grid = tiny_captioner.encode([square])
     grid[:] = grid.mean(1, keepdim=True)
     before, tokens = tiny_captioner.tokenizer.encode("a"), tiny_captioner.tokenizer.encode("dog")
@@ -57,14 +57,14 @@ def test_blind_sees_only_the_average(tiny_captioner):
 
 
 def test_random_cells_are_others_and_the_same_again(captioner):
-    square = captioner.prepare(PHOTO)
-    first, again = (probe_word(captioner, square, ["a", "man"], 1, range(20)).elsewhere for _ in range(2))
+    square = captioner.load_square(PHOTO)
+    first, again = (occlude_word(captioner, square, ["a", "man"], 1, range(20)).elsewhere for _ in range(2))
     assert first == again
     assert len(set(first)) == DRAWS
-    assert probe_word(captioner, square, ["a", "man"], 1, range(20), seed=1).elsewhere != first
+    assert occlude_word(captioner, square, ["a", "man"], 1, range(20), seed=1).elsewhere != first
 
 
 @pytest.mark.parametrize(("index", "cells"), [(2, [0]), (-1, [0]), (0, []), (0, range(64)), (0, [64]), (0, [-1])])
 def test_what_cannot_be_asked(captioner, index, cells):
     with pytest.raises(ValueError, match=r"there is no word|cells to hide"):
-        probe_word(captioner, captioner.prepare(PHOTO), ["a", "man"], index, cells)
+        occlude_word(captioner, captioner.load_square(PHOTO), ["a", "man"], index, cells)

@@ -2,8 +2,8 @@
 
 import torch
 
-from capmodel.attention import AdditiveAttention
-from capmodel.normalizers import make_normalizer
+from capmodel.model.attention import AdditiveAttention
+from capmodel.model.normalizers import make_normalizer
 
 
 def test_is_the_equation():

@@ -4,7 +4,7 @@ import pytest
 import timm
 import torch
 
-from capmodel.backbone import GridEncoder, backbone_names
+from capmodel.model.backbone import GridEncoder, backbone_names
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet26d", "densenet121"])

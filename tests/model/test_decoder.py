@@ -2,12 +2,14 @@
 
 import torch
 
-from capmodel.decoder import Decoder
+from capmodel.model.decoder import Decoder
 
 
 def make_decoder(**changes):
     torch.manual_seed(0)
-    return Decoder(**{"channels": 6, "vocabulary": 11, "hidden": 8, "attention": 5, "dropout": 0.0, **changes}).eval()
+    return Decoder(
+        **{"channels": 6, "vocabulary": 11, "hidden": 8, "attention_size": 5, "dropout": 0.0, **changes}
+    ).eval()
 
 
 def test_forward_equals_steps():

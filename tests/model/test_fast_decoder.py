@@ -5,16 +5,16 @@ import copy
 import pytest
 import torch
 
-from capmodel import fast_decoder
-from capmodel.decoder import Decoder
-from capmodel.fast_decoder import FastDecoder
-from capmodel.normalizers import NORMALIZERS
+from capmodel.model import fast_decoder
+from capmodel.model.decoder import Decoder
+from capmodel.model.fast_decoder import FastDecoder
+from capmodel.model.normalizers import NORMALIZERS
 
 
 def make_decoder(normalizer: str = "softmax", published: bool = True) -> Decoder:
     """With weights that 16 bits can hold, as published ones are, or not."""
     torch.manual_seed(0)
-    decoder = Decoder(channels=12, vocabulary=23, hidden=8, attention=5, normalizer=normalizer).eval()
+    decoder = Decoder(channels=12, vocabulary=23, hidden=8, attention_size=5, normalizer=normalizer).eval()
     torch.nn.init.normal_(decoder.output_bias)
     return decoder.half().float() if published else decoder
 

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from conftest import PHOTOS
+from support.samples import PHOTOS
 
-from capmodel import Captioner, fast_encoder
-from capmodel.backbone import GridEncoder
-from capmodel.fast_encoder import FastEncoder
+from capmodel import Captioner
+from capmodel.model import fast_encoder
+from capmodel.model.backbone import GridEncoder
+from capmodel.model.fast_encoder import FastEncoder
 
 
 def make_encoder(name: str) -> GridEncoder:
@@ -88,7 +89,7 @@ def test_an_unknown_precision_is_named(tiny_captioner):
 
 
 def test_in_fp32_all_captions_of_the_bundled_models_are_the_plain_networks(captioners):
-    squares = [captioners[0].prepare(photo) for photo in sorted(PHOTOS.glob("*.jpg"))]
+    squares = [captioners[0].load_square(photo) for photo in sorted(PHOTOS.glob("*.jpg"))]
     encoder = captioners[0].model.encoder
     pixels = torch.stack([torch.from_numpy(square) for square in squares]).permute(0, 3, 1, 2)
     with torch.inference_mode():

@@ -7,7 +7,7 @@ import torch
 from entmax import sparsemax as reference
 from torch.nn import functional as F
 
-from capmodel.normalizers import NORMALIZERS, make_normalizer
+from capmodel.model.normalizers import NORMALIZERS, make_normalizer
 
 
 @pytest.fixture

@@ -7,22 +7,23 @@ import zipfile
 import av
 import numpy as np
 import pytest
-from test_render import UNIFORM, make_caption, peaked
-from web import canvas, open_page
+from support.captions import UNIFORM, make_caption, peaked
+from support.web import canvas, open_page
 
-from capmodel.animation import save_gif, save_mp4
-from capmodel.export import KINDS, Exhibit, export
+from capmodel.caption import CaptionedPhoto
+from capmodel.output.animation import save_gif, save_mp4
+from capmodel.output.export import KINDS, export
 
 HOSTILE = "../../etc/</script><script>alert(1)</script>${x}.jpg"
 
 
-def make_exhibit(name: str = "x.jpg", shape=(120, 160, 3)) -> Exhibit:
+def make_captioned_photo(name: str = "x.jpg", shape=(120, 160, 3)) -> CaptionedPhoto:
     photo = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    return Exhibit(name, photo, [make_caption(peaked(1, 1), UNIFORM, peaked(6, 7)), make_caption(UNIFORM)])
+    return CaptionedPhoto(name, photo, [make_caption(peaked(1, 1), UNIFORM, peaked(6, 7)), make_caption(UNIFORM)])
 
 
 def test_the_table_holds_the_numbers(tmp_path):
-    export([make_exhibit("=SUM(A1).jpg"), make_exhibit("é.jpg")], "csv", tmp_path / "x.csv")
+    export([make_captioned_photo("=SUM(A1).jpg"), make_captioned_photo("é.jpg")], "csv", tmp_path / "x.csv")
     lines = list(csv.DictReader((tmp_path / "x.csv").open(encoding="utf-8-sig")))
     assert [line["photo"] for line in lines] == ["'=SUM(A1).jpg"] * 3 + ["é.jpg"] * 3
     last = lines[2]
@@ -31,17 +32,17 @@ def test_the_table_holds_the_numbers(tmp_path):
 
 
 def test_json_holds_all_captions(tmp_path):
-    exhibit = make_exhibit()
-    export([exhibit], "json", tmp_path / "x.json")
+    photo = make_captioned_photo()
+    export([photo], "json", tmp_path / "x.json")
     [told] = json.loads((tmp_path / "x.json").read_text())
-    assert told["words"] == exhibit.captions[0].as_dict()["words"]
+    assert told["words"] == photo.captions[0].as_dict()["words"]
     assert [each["caption"] for each in told["candidates"]] == ["word0"]
 
 
 def test_the_zip_holds_everything_under_plain_names(tmp_path):
     told = []
     export(
-        iter([make_exhibit(HOSTILE), make_exhibit("a.jpg"), make_exhibit("a.jpg")]),
+        iter([make_captioned_photo(HOSTILE), make_captioned_photo("a.jpg"), make_captioned_photo("a.jpg")]),
         "zip",
         tmp_path / "x.zip",
         told.append,
@@ -60,8 +61,8 @@ def test_the_zip_holds_everything_under_plain_names(tmp_path):
 
 @pytest.mark.parametrize("shape", [(300, 901, 3), (901, 300, 3), (121, 163, 3)])
 def test_the_video_is_what_slides_and_browsers_play(tmp_path, shape):
-    exhibit = make_exhibit(shape=shape)
-    save_mp4(exhibit.photo, exhibit.captions[0], tmp_path / "x.mp4")
+    photo = make_captioned_photo(shape=shape)
+    save_mp4(photo.pixels, photo.captions[0], tmp_path / "x.mp4")
     with av.open(str(tmp_path / "x.mp4")) as video:
         stream = video.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
@@ -75,17 +76,17 @@ def test_the_video_is_what_slides_and_browsers_play(tmp_path, shape):
 
 
 def test_even_noise_makes_a_video_under_3_mb(tmp_path):
-    exhibit = make_exhibit(shape=(3000, 4000, 3))
+    photo = make_captioned_photo(shape=(3000, 4000, 3))
     caption = make_caption(*(peaked(row, 7 - row) for row in range(8)), *[UNIFORM] * 4)
-    save_mp4(exhibit.photo, caption, tmp_path / "x.mp4")
+    save_mp4(photo.pixels, caption, tmp_path / "x.mp4")
     assert (tmp_path / "x.mp4").stat().st_size < 3_000_000
 
 
 def test_the_gif_is_played_at_the_same_pace(tmp_path):
     from PIL import Image
 
-    exhibit = make_exhibit()
-    save_gif(exhibit.photo, exhibit.captions[0], tmp_path / "x.gif")
+    photo = make_captioned_photo()
+    save_gif(photo.pixels, photo.captions[0], tmp_path / "x.gif")
     with Image.open(tmp_path / "x.gif") as film:
         total = 0
         for frame in range(film.n_frames):
@@ -95,7 +96,7 @@ def test_the_gif_is_played_at_the_same_pace(tmp_path):
 
 
 def test_the_page_plays_from_a_file(browser, tmp_path):
-    export([make_exhibit(HOSTILE), make_exhibit("tall.jpg", (200, 90, 3))], "html", tmp_path / "x.html")
+    export([make_captioned_photo(HOSTILE), make_captioned_photo("tall.jpg", (200, 90, 3))], "html", tmp_path / "x.html")
     with open_page(browser, (tmp_path / "x.html").as_uri(), reduced_motion="reduce") as page:
         assert page.locator(".card").count() == 2
         page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
@@ -111,7 +112,7 @@ def test_the_page_plays_from_a_file(browser, tmp_path):
 
 def test_kinds_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(ValueError, match="html"):
-        export([make_exhibit()], "docx", tmp_path / "x")
+        export([make_captioned_photo()], "docx", tmp_path / "x")
     with pytest.raises(ValueError, match="one photo"):
-        export([make_exhibit()] * 2, "mp4", tmp_path / "x")
+        export([make_captioned_photo()] * 2, "mp4", tmp_path / "x")
     assert set(KINDS) == {"png", "gif", "mp4", "json", "csv", "html", "zip"}

@@ -3,24 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
+from support.captions import UNIFORM, make_caption, peaked
 
-from capmodel import Caption, Word
-from capmodel.animation import save_gif
-from capmodel.render import CLEAR, VEIL, save_figure, scale_top, smooth_map, times_uniform, veil
-
-
-def peaked(row: int, column: int, share: float = 0.5) -> np.ndarray:
-    weights = np.full((8, 8), (1 - share) / 63, np.float32)
-    weights[row, column] = share
-    return weights
-
-
-UNIFORM = np.full((8, 8), 1 / 64, np.float32)
-
-
-def make_caption(*maps: np.ndarray) -> Caption:
-    words = [Word(f"word{index}", 0.5, weights, []) for index, weights in enumerate(maps)]
-    return Caption(" ".join(word.text for word in words), words, -1.0)
+from capmodel.output.animation import save_gif
+from capmodel.output.figure import save_figure
+from capmodel.output.overlay import CLEAR, OVERLAY_COLOR, overlay, scale_top, smooth_map, times_uniform
 
 
 @pytest.mark.parametrize(("height", "width"), [(80, 240), (240, 80), (61, 97)])
@@ -44,8 +31,8 @@ def test_a_flat_map_looks_flat_beside_a_sharp_one():
     top = scale_top(caption)
     assert top == CLEAR
     photo = np.full((64, 64, 3), 200, np.uint8)
-    flat = veil(photo, smooth_map(UNIFORM, 64, 64), top)
-    sharp = veil(photo, smooth_map(peaked(2, 2), 64, 64), top)
+    flat = overlay(photo, smooth_map(UNIFORM, 64, 64), top)
+    sharp = overlay(photo, smooth_map(peaked(2, 2), 64, 64), top)
     assert flat.std((0, 1)).max() < 1
     assert sharp[20, 20].tolist() == pytest.approx([200] * 3, abs=3)
     assert flat[20, 20].max() < 110
@@ -60,9 +47,9 @@ def test_the_scale_ends_at_the_strongest_cell_within_limits():
 
 def test_no_attention_is_dark_but_visible():
     photo = np.full((16, 16, 3), 250, np.uint8)
-    veiled = veil(photo, np.zeros((16, 16)), 2.0)
-    assert (veiled.astype(int) > VEIL.astype(int) + 20).all()
-    assert veiled.max() < 80
+    overlaid = overlay(photo, np.zeros((16, 16)), 2.0)
+    assert (overlaid.astype(int) > OVERLAY_COLOR.astype(int) + 20).all()
+    assert overlaid.max() < 80
 
 
 @pytest.mark.parametrize("shape", [(60, 180, 3), (200, 60, 3)])

@@ -1,7 +1,7 @@
 """Renews the README's pictures of the page, after the model or the page has changed.
 
 pip install -r tests/requirements.txt   # a browser is needed too: apt install chromium
-python -m train.screenshots
+python -m tests.page.screenshots
 """
 
 import io
@@ -11,12 +11,12 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from capmodel import Captioner
-from capmodel.animation import save_gif
+from capmodel.output.animation import save_gif
 from capmodel.photos import load_photo
-from capmodel.player import ASSETS
-from train.bench_page import browser_pages, serve_page
+from capmodel.resources import ASSETS, PHOTOS
+from tests.benchmarks.page import browser_pages, serve_page
 
-PICTURES, PHOTOS = ASSETS / "readme", ASSETS / "photos"
+PICTURES = ASSETS / "readme"
 COUNT = 12  # photos on the page
 WORD = 1  # of the caption, shown in the player
 

@@ -2,9 +2,9 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import PHOTOS
 from playwright.sync_api import Page, expect
-from web import captions, open_page, upload
+from support.samples import PHOTOS
+from support.web import captions, open_page, upload
 
 PANELS = ["Other words", "Other captions", "Did it really look there?", "Guess where", "Ways to attend", "Save"]
 

@@ -8,14 +8,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
-from conftest import PHOTOS
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from web import assert_same
+from support.samples import PHOTOS, ROOT
+from support.web import assert_same
 
 PHOTO = PHOTOS / "two-dogs-playing-on-grass.jpg"
 
@@ -72,7 +71,7 @@ def test_a_tool_for_language_models():
         port = free.getsockname()[1]
     server = subprocess.Popen(
         [sys.executable, "app.py", "--mcp", "--port", str(port)],
-        cwd=Path(__file__).parent.parent,
+        cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import PHOTOS
 from playwright.sync_api import Page, expect
-from web import captions, upload, veils
+from support.samples import PHOTOS
+from support.web import captions, upload, veils
 
 TWO = [PHOTOS / "surfer-on-big-wave.jpg", PHOTOS / "two-dogs-playing-on-grass.jpg"]
 WAYS = ".way canvas"
@@ -86,7 +86,7 @@ def test_one_attention_for_all_photos(compared, captioners):
     expect(compared.locator(".chips button.chip span").first).to_have_text(alternative)
     compared.locator(".chips button.chip").first.click()
     expect(compared.locator(".words button").nth(1)).to_have_text(alternative)
-    grid = hard.encode([hard.prepare(TWO[0])])
+    grid = hard.encode([hard.load_square(TWO[0])])
     prefix = f"{hard(TWO[:1])[0].words[0].text} {alternative}"
     assert (
         " ".join(compared.locator(".words button").all_inner_texts())

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from conftest import PHOTOS
 from playwright.sync_api import expect
-from web import captions
+from support.samples import PHOTOS
+from support.web import captions
 
 GALLERY = json.loads((PHOTOS.parent / "gallery.json").read_text(encoding="utf-8"))["photos"]
 

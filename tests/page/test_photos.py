@@ -8,10 +8,10 @@ from threading import Event
 import numpy as np
 import pillow_heif
 import pytest
-from conftest import PHOTOS
 from PIL import Image
 from playwright.sync_api import Page, expect
-from web import captions, open_page, upload
+from support.samples import PHOTOS
+from support.web import captions, open_page, upload
 
 TWELVE = sorted(PHOTOS.glob("*.jpg"))[:12]
 

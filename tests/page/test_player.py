@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from conftest import PHOTOS
 from playwright.sync_api import expect
-from web import canvas, captions, open_page, upload
+from support.samples import PHOTOS
+from support.web import canvas, captions, open_page, upload
 
-from capmodel.render import CLEAR
+from capmodel.output.overlay import CLEAR
 
 SURFER = PHOTOS / "surfer-standing-on-beach.jpg"
 

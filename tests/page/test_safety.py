@@ -11,14 +11,12 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from conftest import PHOTOS
 from PIL import Image
 from playwright.sync_api import expect
-from web import captions, open_page, upload
+from support.samples import PHOTOS, ROOT
+from support.web import captions, open_page, upload
 
 from app import build_app
-
-ROOT = Path(__file__).parent.parent
 
 
 def ask(address: str, name: str, question, component: int | None = None):
@@ -77,7 +75,7 @@ def test_the_place_where_a_photo_was_taken_does_not_come_back(page, address):
 def test_everything_is_gone_after_a_while(captioner, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "photos"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    app, launch = build_app([captioner], kept_seconds=3)
+    app, launch = build_app([captioner], retention_seconds=3)
     try:
         _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         before = {path for path in tmp_path.rglob("*") if path.is_file()}
@@ -147,7 +145,7 @@ ODD += [
 
 
 @pytest.mark.parametrize(
-    "name", ["sample", "attend", "steer", "probe", "candidates", "picture", "known", "make_file", "file_state"]
+    "name", ["sample", "attend", "steer", "occlude", "candidates", "picture", "known", "make_file", "file_state"]
 )
 def test_odd_questions_have_an_answer(address, name):
     for question in ODD:

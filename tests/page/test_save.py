@@ -8,10 +8,10 @@ import zipfile
 
 import av
 import pytest
-from conftest import PHOTOS
 from PIL import Image
 from playwright.sync_api import expect
-from web import assert_same, captions, open_page, upload
+from support.samples import PHOTOS
+from support.web import assert_same, captions, open_page, upload
 
 SURFER, DOG = PHOTOS / "surfer-standing-on-beach.jpg", PHOTOS / "two-dogs-playing-on-grass.jpg"
 
@@ -76,7 +76,7 @@ def test_a_steered_caption_is_saved_as_it_is_shown(page):
 def test_a_photo_that_left_the_server_is_brought_again(browser, captioner):
     from app import build_app
 
-    app, launch = build_app([captioner], kept_seconds=2)
+    app, launch = build_app([captioner], retention_seconds=2)
     try:
         _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         with open_page(browser, address, reduced_motion="reduce") as page:
@@ -100,14 +100,14 @@ def test_a_photo_whose_time_is_over_while_its_file_is_made(browser, captioner, m
         monkeypatch.setattr(app.Album, "hold", lambda *given: None)
     starts, real = [], app.export
 
-    def late(exhibits, *rest):
+    def late(photos, *rest):
         starts.append(time.monotonic())
         if len(starts) == 1:
             time.sleep(10)  # there are many files to be made before
-        real(exhibits, *rest)
+        real(photos, *rest)
 
     monkeypatch.setattr(app, "export", late)
-    page_app, launch = app.build_app([captioner], kept_seconds=8)
+    page_app, launch = app.build_app([captioner], retention_seconds=8)
     try:
         _, address, _ = page_app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         with open_page(browser, address, reduced_motion="reduce") as page:
@@ -123,7 +123,7 @@ def test_a_photo_whose_time_is_over_while_its_file_is_made(browser, captioner, m
 
 def test_what_is_said_of_a_file_stays_when_its_photo_gets_another_caption(browser, captioners, monkeypatch):
     from app import build_app
-    from capmodel.album import Album
+    from capmodel.serving.album import Album
 
     real = Album.under
     monkeypatch.setattr(Album, "under", lambda *given: time.sleep(2) or real(*given))
@@ -149,7 +149,7 @@ def test_what_is_said_of_a_file_stays_when_its_photo_gets_another_caption(browse
 
 @pytest.mark.parametrize("photos", [PHOTOS / "beach-skyline-panorama.jpg", PHOTOS / "dog-jumping-over-rocks.jpg"])
 def test_videos_stay_small(captioner, photos, tmp_path):
-    from capmodel.animation import save_mp4
+    from capmodel.output.animation import save_mp4
     from capmodel.photos import load_photo
 
     save_mp4(load_photo(photos), captioner([photos])[0], tmp_path / "x.mp4")

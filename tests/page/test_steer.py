@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from conftest import PHOTOS
 from playwright.sync_api import expect
-from web import canvas, captions, upload
+from support.samples import PHOTOS
+from support.web import canvas, captions, upload
 
-from capmodel.alternatives import END_WORD
-from capmodel.probe import probe_word
+from capmodel.decoding.alternatives import END_WORD
+from capmodel.explain.occlusion import occlude_word
 
 SURFER = PHOTOS / "surfer-standing-on-beach.jpg"
 
@@ -33,7 +33,7 @@ def test_another_word_writes_the_rest_anew(surfer, captioner):
     surfer.locator(".chips button.chip").first.click()
     expect(surfer.locator(".undo")).to_be_visible()
     prefix = " ".join([word.text for word in surfer.caption.words[:4]] + [other])
-    grid = captioner.encode([captioner.prepare(SURFER)])
+    grid = captioner.encode([captioner.load_square(SURFER)])
     expected = captioner.describe(grid, prefixes=[prefix])[0][0]
     assert written(surfer) == expected.text
     assert expected.text.startswith(prefix)
@@ -74,7 +74,7 @@ def test_hiding_what_it_looked_at(surfer, captioner):
     surfer.locator(".panel .hide").click()
     expect(surfer.locator(".verdict")).to_be_visible(timeout=20_000)
     texts = [each.text for each in surfer.caption.words]
-    expected = probe_word(captioner, captioner.prepare(SURFER), texts, 1, chosen)
+    expected = occlude_word(captioner, captioner.load_square(SURFER), texts, 1, chosen)
     bars = surfer.locator(".measure").evaluate_all(
         "all => all.map(each => Number(each.style.getPropertyValue('--value')))"
     )

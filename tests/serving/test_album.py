@@ -5,11 +5,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import PHOTOS
+from support.samples import PHOTOS
 
-from capmodel import PhotoError, album
-from capmodel.album import Album, PhotoGone
-from capmodel.alternatives import END_WORD
+from capmodel import PhotoError
+from capmodel.decoding.alternatives import END_WORD
+from capmodel.serving import album
+from capmodel.serving.album import Album, PhotoGone
 
 FIVE = sorted(PHOTOS.glob("*.jpg"))[:5]
 
@@ -55,7 +56,7 @@ def test_photos_are_decoded_in_few_threads_however_many_ask(tiny_captioner, monk
 
 
 def test_photos_leave_in_time(tiny_captioner):
-    photos = Album([tiny_captioner], kept_seconds=0.5)
+    photos = Album([tiny_captioner], retention_seconds=0.5)
     key = photos.add(FIVE[0].read_bytes())
     photos.caption(key)
     deadline = time.monotonic() + 5
@@ -67,7 +68,7 @@ def test_photos_leave_in_time(tiny_captioner):
 
 
 def test_photos_that_are_held_stay(tiny_captioner):
-    photos = Album([tiny_captioner], kept_seconds=0.2)
+    photos = Album([tiny_captioner], retention_seconds=0.2)
     held, other = (photos.add(photo.read_bytes()) for photo in FIVE[:2])
     photos.hold([held])
     photos.hold([held])

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from capmodel.batcher import Batcher
+from capmodel.serving.batching import Batcher
 
 
 def wait_until(condition):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from capmodel.jobs import Jobs, JobState
+from capmodel.serving.jobs import Jobs, JobState
 
 
 def finished(jobs: Jobs, name: str) -> JobState:
@@ -17,7 +17,7 @@ def finished(jobs: Jobs, name: str) -> JobState:
 
 
 def test_a_file_is_made_and_deleted_in_time():
-    jobs = Jobs(kept_seconds=1)
+    jobs = Jobs(retention_seconds=1)
 
     def work(file: Path, progress):
         file.write_text("all of it")
@@ -35,7 +35,7 @@ def test_a_file_is_made_and_deleted_in_time():
 
 
 def test_a_file_that_takes_long_is_kept_as_long_as_others():
-    jobs = Jobs(kept_seconds=1)
+    jobs = Jobs(retention_seconds=1)
 
     def work(file: Path, progress):
         time.sleep(2)
@@ -47,7 +47,7 @@ def test_a_file_that_takes_long_is_kept_as_long_as_others():
 
 
 def test_a_file_that_fails_leaves_nothing(caplog):
-    jobs, started = Jobs(kept_seconds=60), []
+    jobs, started = Jobs(retention_seconds=60), []
 
     def work(file: Path, progress):
         file.write_text("half of it")
@@ -61,7 +61,7 @@ def test_a_file_that_fails_leaves_nothing(caplog):
 
 
 def test_what_is_expected_to_happen_is_told_but_not_logged(caplog):
-    jobs = Jobs(kept_seconds=60, expected=(LookupError,))
+    jobs = Jobs(retention_seconds=60, expected=(LookupError,))
 
     def work(file: Path, progress):
         raise KeyError("the photo has left")

@@ -4,18 +4,15 @@ import multiprocessing
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from conftest import PHOTOS
+from support.samples import PHOTOS, ROOT
 
-from capmodel import zero_gpu
-from capmodel.album import Album
-
-ROOT = Path(__file__).parent.parent
+from capmodel.serving import zero_gpu
+from capmodel.serving.album import Album
 
 
 @pytest.fixture
@@ -72,7 +69,7 @@ def test_everything_is_computed_where_the_gpu_is(spaces, tiny_captioner):
 
 def test_elsewhere_the_package_is_not_imported():
     code = (
-        "import sys; from capmodel.album import Album; from capmodel import Captioner; "
+        "import sys; from capmodel.serving.album import Album; from capmodel import Captioner; "
         "Album([Captioner.from_pretrained()]); print('spaces' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,15 +1,15 @@
 """A long soak of the page: several browsers do what people do, in random order, and nothing may pile up or break.
 
-    python -m train.soak --minutes 60                  # four browsers
-    python -m train.soak --minutes 3 --browsers 1 --seed 7 --json
-    python -m train.soak --minutes 60 --out runs/soak  # keeps the server's log and all samples
+    python -m tests.soak --minutes 60                  # four browsers
+    python -m tests.soak --minutes 3 --browsers 1 --seed 7 --json
+    python -m tests.soak --minutes 60 --out runs/soak  # keeps the server's log and all samples
 
 The server is app.py, in a process and with a temporary folder of its own. It keeps photos for 1 minute here, not for
 45: so within the hour what comes and what is deleted are in balance for most of the time. A visitor is a browser that
-reads, clicks, brings new photos, saves, reloads, leaves and comes back as somebody else (train/soak_actions.py), with
+reads, clicks, brings new photos, saves, reloads, leaves and comes back as somebody else (tests/soak/actions.py), with
 up to three seconds between two actions. When the time is over all leave, and what they brought must be deleted.
 
-Its limits, each checked (train/soak_report.py); the exit status is 1 where one is broken:
+Its limits, each checked (tests/soak/report.py); the exit status is 1 where one is broken:
 
 - no exception in the server's log, no error in a page, no action that fails;
 - the server's memory (resident, with child processes) climbs by less than 20 MB/h after the first third of the time,
@@ -37,9 +37,9 @@ from pathlib import Path
 from subprocess import Popen
 from tempfile import TemporaryDirectory
 
-from train.bench_page import serve_page
-from train.soak_report import Sample, Schedule, Tally, as_text, memory_of, size_of, summarize
-from train.soak_visitor import visit
+from tests.benchmarks.page import serve_page
+from tests.soak.report import Sample, Schedule, Tally, as_text, memory_of, size_of, summarize
+from tests.soak.visitor import visit
 
 KEPT_MINUTES = 1.0
 REST_EVERY = 300.0  # seconds; more where photos are kept for so long that visitors would be away for most of the time
@@ -75,7 +75,7 @@ def soak(minutes: float, browsers: int, seed: int, kept_minutes: float, folder: 
     with ExitStack() as stack:
         printed = stack.enter_context(log.open("w"))
         table = stack.enter_context((folder / "samples.csv").open("w", newline="", buffering=1))
-        arguments = ("--kept-minutes", str(kept_minutes))
+        arguments = ("--retention-minutes", str(kept_minutes))
         address, server = stack.enter_context(serve_page(*arguments, environment=environment, log=printed))
         before, began = size_of(temporary), time.monotonic()
         until = began + 60 * minutes
@@ -101,14 +101,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--browsers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0, help="of what the visitors do")
-    parser.add_argument("--kept-minutes", type=float, default=KEPT_MINUTES, help="then the server deletes photos")
+    parser.add_argument("--retention-minutes", type=float, default=KEPT_MINUTES, help="then the server deletes photos")
     parser.add_argument("--out", type=Path, help="a new folder for the server's log and all samples")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
 
     with TemporaryDirectory(prefix="soak-") as temporary:
         folder = (options.out or Path(temporary)).resolve()  # the server has a working folder of its own
-        found = soak(options.minutes, options.browsers, options.seed, options.kept_minutes, folder)
+        found = soak(options.minutes, options.browsers, options.seed, options.retention_minutes, folder)
     print(json.dumps(found, indent=1) if options.json else as_text(found))
     sys.exit(1 if found["broken"] else 0)
 

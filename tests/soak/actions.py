@@ -6,8 +6,8 @@ from random import Random
 
 from playwright.sync_api import Page
 
-from train.soak_hands import PATIENCE, Skipped, answered, any_of, panel, settle
-from train.soak_photos import new_photo, odd_file
+from tests.soak.hands import PATIENCE, Skipped, answered, any_of, panel, settle
+from tests.soak.photos import new_photo, odd_file
 
 MANY = 40  # photos in a page; then a visitor brings no more before some are gone
 ZIPPED = 5  # photos in a ZIP, at most: a video of each takes seconds

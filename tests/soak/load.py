@@ -1,7 +1,7 @@
 """A load test of the page: several visitors with several photos each, all at once, on this machine only.
 
-    python -m train.load_test                     # 8 visitors with 12 photos each
-    python -m train.load_test --visitors 3 --photos 4
+    python -m tests.soak.load                     # 8 visitors with 12 photos each
+    python -m tests.soak.load --visitors 3 --photos 4
 
 Each visitor is a page in headless Chromium. Every photo is of its own; what each card says is compared with
 what the captioner says of that photo, so nothing may be lost or swapped. Prints one JSON object.
@@ -17,15 +17,15 @@ from PIL import Image, ImageOps
 
 from capmodel import Captioner
 from capmodel.photos import list_photos
-from capmodel.player import ASSETS
-from train.bench_page import browser_pages, serve_page
+from capmodel.resources import PHOTOS
+from tests.benchmarks.page import browser_pages, serve_page
 
 LONGEST = 600  # seconds, after which it gives up
 
 
 def make_photos(folder: Path, count: int) -> list[Path]:
     """So many different photos: the example photos, mirrored and cut in different ways."""
-    sources = list_photos(ASSETS / "photos")
+    sources = list_photos(PHOTOS)
     paths = []
     for number in range(count):
         turn, source = divmod(number, len(sources))

@@ -9,12 +9,12 @@ import pillow_heif
 from PIL import Image, ImageOps
 
 from capmodel.photos import list_photos
-from capmodel.player import ASSETS
+from capmodel.resources import PHOTOS
 
 SIDES, SIDE_WEIGHTS = (640, 1024, 1600, 4000), (4, 4, 3, 1)  # longer side in pixels: from the web to 12 megapixels
 FORMATS, FORMAT_WEIGHTS = ("jpeg", "png", "webp", "heif"), (7, 1, 1, 1)
 NOISE = 4  # levels of 255
-SOURCES = list_photos(ASSETS / "photos")
+SOURCES = list_photos(PHOTOS)
 
 File = dict[str, str | bytes]  # as Playwright hands it to a page: name, mimeType, buffer
 

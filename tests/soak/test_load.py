@@ -6,7 +6,7 @@ import sys
 
 
 def test_nothing_is_lost_or_swapped_between_visitors(browser):  # the fixture: only where there is a browser
-    command = [sys.executable, "-m", "train.load_test", "--visitors", "3", "--photos", "4"]
+    command = [sys.executable, "-m", "tests.soak.load", "--visitors", "3", "--photos", "4"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.soak_report import (
+from tests.soak.report import (
     Sample,
     Schedule,
     Tally,
@@ -145,7 +145,7 @@ def test_the_time_that_photos_are_kept_has_limits():
 
 
 def test_a_short_soak(browser, tmp_path):  # the fixture: only where there is a browser
-    command = [sys.executable, "-m", "train.soak", "--minutes", "0.25", "--browsers", "1", "--kept-minutes", "0.2"]
+    command = [sys.executable, "-m", "tests.soak", "--minutes", "0.25", "--browsers", "1", "--retention-minutes", "0.2"]
     done = subprocess.run(
         [*command, "--seed", "28", "--json", "--out", str(tmp_path / "soak")],
         capture_output=True,

@@ -8,9 +8,9 @@ from random import Random
 
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from train.soak_actions import ACTIONS, SAVED, saving
-from train.soak_hands import Skipped
-from train.soak_report import Schedule, Tally
+from tests.soak.actions import ACTIONS, SAVED, saving
+from tests.soak.hands import Skipped
+from tests.soak.report import Schedule, Tally
 
 PAUSE = 0.3, 3.0  # seconds between two actions
 AT_ONCE = 60_000  # ms that the browser may take for what needs no answer, on a busy machine

@@ -1,4 +1,4 @@
-"""A short training as each of its processes sees it: `python -m tests.together FOLDER BATCH_SIZE`, by any launcher.
+"""A short training as each of its processes sees it: `python -m tests.support.together FOLDER BATCH_SIZE`, by any launcher.
 
 Leaves in the folder, a file a process, which photos it met at each step and its weights in the end.
 """
@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from capmodel.decoder import Decoder
-from capmodel.tokenizer import END, START
-from train.captions import CaptionBatches
-from train.loop import Batch, FitOptions, fit, make_accelerator
-from train.objectives import Regularization, TeacherForcing
+from capmodel.decoding.tokenizer import END, START
+from capmodel.model.decoder import Decoder
+from train.data.batches import CaptionBatches
+from train.fit import Batch, FitOptions, fit, make_accelerator
+from train.objectives.teacher_forcing import Regularization, TeacherForcing
 
 STEPS, PHOTOS = 12, 24
 
@@ -21,9 +21,9 @@ STEPS, PHOTOS = 12, 24
 def main(folder: Path, batch_size: int) -> None:
     accelerator = make_accelerator()
     torch.manual_seed(accelerator.process_index)  # they begin with other weights, and must come to agree
-    decoder = Decoder(channels=8, vocabulary=PHOTOS + 8, hidden=16, attention=8, dropout=0.0, normalizer="softmax")
+    decoder = Decoder(channels=8, vocabulary=PHOTOS + 8, hidden=16, attention_size=8, dropout=0.0, normalizer="softmax")
     batches = CaptionBatches(
-        sides=[np.random.default_rng(0).normal(size=(PHOTOS, 4, 8)).astype(np.float16)],
+        views=[np.random.default_rng(0).normal(size=(PHOTOS, 4, 8)).astype(np.float16)],
         captions=[[[[START, 4 + photo, *([5] * (photo % 3)), END]] for photo in range(PHOTOS)]],
         batch_size=batch_size,
         per_photo=1,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import require
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from support.require import require
 
 QUIET = [
     "--no-sandbox",

@@ -4,16 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from capmodel.backbone import GridEncoder
-from train.apart import Apart
-from train.distillation import Distillation
-from train.teacher import Teacher
+from capmodel.model.backbone import GridEncoder
+from train.objectives.blockwise import Blockwise
+from train.objectives.distillation import Distillation
+from train.objectives.teacher import Teacher
 
 
 @pytest.fixture
 def apart():
     torch.manual_seed(0)
-    task = Apart(Distillation(GridEncoder("resnet26d"), Teacher()))
+    task = Blockwise(Distillation(GridEncoder("resnet26d"), Teacher()))
     for module in task.stages.modules():
         if isinstance(module, nn.BatchNorm2d):  # as after some training, so that every number matters
             for value in (module.weight, module.bias, module.running_mean, module.running_var):
@@ -60,7 +60,7 @@ def test_a_stage_reads_the_teacher_and_not_the_stage_before(apart):
 
 def test_the_stages_begin_as_the_student_but_for_what_they_read():
     student = GridEncoder("resnet26d")
-    stages = Apart(Distillation(student, Teacher())).stages
+    stages = Blockwise(Distillation(student, Teacher())).stages
     for stage, name in zip(stages[1:], ("layer2", "layer3", "layer4"), strict=True):
         layer = getattr(student.network, name).state_dict()
         other = {key for key, value in stage.state_dict().items() if not torch.equal(value, layer[key])}
@@ -70,7 +70,7 @@ def test_the_stages_begin_as_the_student_but_for_what_they_read():
 @pytest.mark.parametrize("name", ["resnet18", "densenet121"])
 def test_other_networks_are_refused(name):
     with pytest.raises(ValueError, match=f"bottleneck blocks.*{name}"):
-        Apart(Distillation(GridEncoder(name), Teacher()))
+        Blockwise(Distillation(GridEncoder(name), Teacher()))
 
 
 def test_heads_are_saved_beside_the_student(apart, tmp_path):

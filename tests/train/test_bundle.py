@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import PHOTOS
+from support.samples import PHOTOS
 
 from capmodel import Captioner, CaptionModel, DecodeOptions
-from train import bundle
+from train.release import bundle
 
 PHOTO = sorted(PHOTOS.glob("*.jpg"))[:1]
 
@@ -34,7 +34,7 @@ def test_a_bundled_model_is_the_same_and_smaller(tiny_captioner, sparse, tmp_pat
     assert found.as_dict() == Captioner.from_pretrained(tmp_path / "trained")(PHOTO, options)[0].as_dict()
     small, whole = (tmp_path / name / "model.safetensors" for name in ("models/sparse", "trained"))
     assert small.stat().st_size < whole.stat().st_size / 2
-    assert [each.attention for each in Captioner.family(tmp_path / "models" / "base")] == ["softmax", "sparsemax"]
+    assert [each.attention_kind for each in Captioner.family(tmp_path / "models" / "base")] == ["softmax", "sparsemax"]
 
 
 def test_another_backbone_is_refused(tiny_captioner, sparse, tmp_path):

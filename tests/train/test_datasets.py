@@ -4,9 +4,9 @@ import json
 
 import pytest
 from PIL import Image
-from shapes import make_shapes
+from support.shapes import make_shapes
 
-from train.data import DataError, Example, load_split
+from train.data.datasets import DataError, Example, load_split
 
 
 @pytest.fixture

@@ -3,27 +3,34 @@
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from conftest import PHOTOS
 from PIL import Image
 from scipy.stats import spearmanr
-from shapes import make_shapes
+from support.samples import PHOTOS, ROOT
+from support.shapes import make_shapes
 from torch import nn
 
 from capmodel import CaptionModel
 from capmodel.captioner import Captioner
-from capmodel.decoder import Memory
-from capmodel.model import ModelConfig
-from capmodel.probe import hide_cells, word_probability
+from capmodel.explain.occlusion import hide_cells, word_probability
+from capmodel.model.caption_model import ModelConfig
+from capmodel.model.decoder import Memory
 from train.faithfulness import FUNCTION_WORDS, fingerprint, hidden_counts, main, measure, read_photos
-from train.faithfulness_report import RANKINGS, interval, summarize
-from train.hiding import DRAWS, Reading, Settings, compare, deletion_and_insertion, hide, logprobs_hidden
-from train.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
+from train.metrics.faithfulness_report import RANKINGS, interval, summarize
+from train.metrics.occlusion_curves import (
+    DRAWS,
+    Reading,
+    Settings,
+    compare,
+    deletion_and_insertion,
+    hide,
+    logprobs_hidden,
+)
+from train.metrics.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
 
 COUNTS = [0, 1, 2, 3, 4]
 EXACT = Settings(cells=1)
@@ -154,7 +161,7 @@ def test_whole_none_and_some_cells_are_as_the_probe_has_them(lively, readings):
 
 @torch.inference_mode()
 def test_a_word_is_as_probable_as_for_the_probe(lively):
-    grid = lively.encode([lively.prepare(PHOTOS / "surfer-standing-on-beach.jpg")])
+    grid = lively.encode([lively.load_square(PHOTOS / "surfer-standing-on-beach.jpg")])
     encode = lively.tokenizer.encode
     before, tokens = encode("a brown"), encode("dog")
     score = word_score(lively.model.decoder, before + tokens, len(before))
@@ -255,7 +262,7 @@ def test_gradients_of_what_is_linear_are_exact():
 
 def test_hard_attention_has_gradients_only_where_it_looked(tokenizer):
     torch.manual_seed(0)
-    config = ModelConfig("test_resnet", 64, len(tokenizer), hidden=16, attention=8, normalizer="hard")
+    config = ModelConfig("test_resnet", 64, len(tokenizer), hidden=16, attention_size=8, normalizer="hard")
     captioner = Captioner(CaptionModel(config), tokenizer)
     captioner.model.requires_grad_(False)
     grid = torch.randn(4, captioner.model.encoder.channels)
@@ -287,7 +294,7 @@ def test_intervals_know_that_words_of_a_photo_hang_together():
 
 
 def test_function_words_are_those_of_the_game():
-    source = (Path(__file__).parent.parent / "assets" / "player" / "game.js").read_text()
+    source = (ROOT / "assets" / "player" / "game.js").read_text()
     declared = source.partition("FUNCTION_WORDS")[2].partition(";")[0]
     assert set(" ".join(re.findall("'([^']*)'", declared)[:2]).split()) == FUNCTION_WORDS
 

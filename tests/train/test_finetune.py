@@ -9,13 +9,13 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from capmodel.backbone import GridEncoder
-from capmodel.decoder import Decoder
-from capmodel.tokenizer import END, START
-from train.crops import DeviceCrops, gentle_boxes, gentle_crop, load_squares
+from capmodel.decoding.tokenizer import END, START
+from capmodel.model.backbone import GridEncoder
+from capmodel.model.decoder import Decoder
+from train.data.crops import DeviceCrops, gentle_boxes, gentle_crop, load_squares
 from train.finetune import CropBatches, DeviceCropBatches, FineTuning
-from train.objectives import TeacherForcing
-from train.teacher import Teacher, freeze
+from train.objectives.teacher import Teacher, freeze
+from train.objectives.teacher_forcing import TeacherForcing
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def half_red(tmp_path):
 def make_task(anchor: float) -> FineTuning:
     torch.manual_seed(0)
     encoder = GridEncoder("test_resnet", image_size=64)
-    decoder = Decoder(channels=encoder.channels, vocabulary=12, hidden=16, attention=8, dropout=0.0)
+    decoder = Decoder(channels=encoder.channels, vocabulary=12, hidden=16, attention_size=8, dropout=0.0)
     return FineTuning(encoder, TeacherForcing(decoder), anchor)
 
 
@@ -67,7 +67,7 @@ def test_mirrored_photos_come_with_mirrored_captions(half_red, on_device):
     if on_device:
         make_batches = partial(DeviceCropBatches, crops=DeviceCrops(load_squares([half_red], torch.device("cpu"))))
     batches = make_batches(
-        sides=[[half_red]] * 2, captions=captions, per_photo=1, batch_size=1, seed=0, size=32, least=0.8
+        views=[[half_red]] * 2, captions=captions, per_photo=1, batch_size=1, seed=0, size=32, least=0.8
     )
     seen = set()
     for step in range(20):
@@ -123,7 +123,9 @@ class Noise(nn.Module):
 def test_the_projection_does_not_learn_photos_by_heart():
     """From 64 cells a projection of 60 numbers could; on others it would then be far off."""
     torch.manual_seed(0)
-    task = FineTuning(Noise(), TeacherForcing(Decoder(channels=60, vocabulary=12, hidden=16, attention=8)), anchor=1.0)
+    task = FineTuning(
+        Noise(), TeacherForcing(Decoder(channels=60, vocabulary=12, hidden=16, attention_size=8)), anchor=1.0
+    )
     photos, others = torch.randint(256, (2, 16, 3, 64, 64), dtype=torch.uint8)
     task.fit_projection([photos])
     with torch.no_grad():

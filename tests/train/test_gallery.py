@@ -2,7 +2,7 @@
 
 import json
 
-from train.gallery import GALLERY, PHOTOS, descriptions, main, make_gallery
+from train.release.gallery import GALLERY, PHOTOS, descriptions, main, make_gallery
 
 ENTRIES = json.loads(GALLERY.read_text(encoding="utf-8"))["photos"]
 

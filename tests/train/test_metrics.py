@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from train.bias import count_genders
-from train.scoring import NoJavaError, quick_cider, score_captions
+from train.metrics.captions import NoJavaError, quick_cider, score_captions
+from train.metrics.gender import count_genders
 
 REFERENCES = [
     ["A dog runs on the grass .", "A brown dog is running ."],

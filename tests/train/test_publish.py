@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from capmodel import Captioner
-from train import publish
+from train.release import publish
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
-from shapes import make_shapes
+from support.shapes import make_shapes
 
 
 def run(line: str) -> str:
@@ -66,7 +66,7 @@ def test_distillation_goes_on_from_an_earlier_run_and_frozen_stages_stay(shapes,
 
 def test_stages_that_learned_apart_go_on_together(shapes, tmp_path):
     for options in (
-        f"--backbone resnet26d --apart --out {tmp_path}/apart",
+        f"--backbone resnet26d --blockwise --out {tmp_path}/apart",
         f"--init {tmp_path}/apart --out {tmp_path}/whole",
     ):
         run(f"python -m train.distill --photos {shapes}/Images --steps 3 --batch-size 4 --sizes 64 {options}")

@@ -5,18 +5,18 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from conftest import CAPTIONS
 from pycocoevalcap.cider.cider_scorer import CiderScorer
 from sacreeos.scst import Scst
+from support.samples import CAPTIONS
 from torch.nn import functional as F
 
-from capmodel.decoder import Decoder
-from capmodel.decoding import DecodeOptions, beam_search
-from capmodel.tokenizer import END, PAD, START, UNKNOWN
-from train.captions import PhotoBatches
-from train.cider import CiderD
-from train.scoring import count_tails
-from train.self_critical import BASELINES, END_WORD, SelfCritical, draw, signature, with_end
+from capmodel.decoding.beam_search import DecodeOptions, beam_search
+from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN
+from capmodel.model.decoder import Decoder
+from train.data.batches import PhotoBatches
+from train.metrics.captions import count_tails
+from train.metrics.cider_d import CiderD
+from train.objectives.self_critical import BASELINES, END_OF_CAPTION, SelfCritical, draw, signature, with_end
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def test_scores_several_captions_of_any_photos(references):
 
 def test_the_end_is_in_references_and_statistics(references):
     cider = CiderD(references)
-    assert all(text[-1] == END_WORD for texts in references for text in texts)
-    assert cider._frequency[(END_WORD,)] == 5
+    assert all(text[-1] == END_OF_CAPTION for texts in references for text in texts)
+    assert cider._frequency[(END_OF_CAPTION,)] == 5
     whole, cut = references[1][0], references[1][0][:-1]
     assert cider([1], [[whole]])[0, 0] > cider([1], [[cut]])[0, 0]
 
@@ -60,7 +60,7 @@ def test_the_end_is_in_references_and_statistics(references):
 def test_signature_is_that_of_sacreeos(references, baseline, theirs):
     corpus = [[" ".join(text) for text in texts] for texts in references]
     official = Scst(  # it also checks that the corpus ends as it must
-        *(Scst.SCST_CONFIG_STANDARD, Scst.METRIC_CIDER_D, theirs, END_WORD),
+        *(Scst.SCST_CONFIG_STANDARD, Scst.METRIC_CIDER_D, theirs, END_OF_CAPTION),
         corpus_refss=corpus,
         base_args={"nspi": 3},
         verbose=False,
@@ -70,7 +70,7 @@ def test_signature_is_that_of_sacreeos(references, baseline, theirs):
 
 def make_decoder(vocabulary=8):
     torch.manual_seed(0)
-    return Decoder(channels=6, vocabulary=vocabulary, hidden=12, attention=5, dropout=0.0)
+    return Decoder(channels=6, vocabulary=vocabulary, hidden=12, attention_size=5, dropout=0.0)
 
 
 @pytest.mark.parametrize("sharpness", [1.0, 2.0])
@@ -139,9 +139,9 @@ def test_hidden_cells_say_nothing_to_the_drawn_captions(tokenizer, references):
 
 def test_training_raises_the_reward_and_captions_stay_whole(tokenizer, references):
     torch.manual_seed(0)
-    decoder = Decoder(channels=16, vocabulary=len(tokenizer), hidden=64, attention=16, dropout=0.0)
+    decoder = Decoder(channels=16, vocabulary=len(tokenizer), hidden=64, attention_size=16, dropout=0.0)
     grids = [np.random.default_rng(0).normal(size=(5, 4, 16)).astype(np.float16)]
-    batches = PhotoBatches(sides=grids, batch_size=5, seed=0)
+    batches = PhotoBatches(views=grids, batch_size=5, seed=0)
     task = SelfCritical(decoder, tokenizer, CiderD(references), samples=10, longest=24, sharpness=1)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=5e-3)
     # A start that speaks the language: a few steps of teacher forcing.

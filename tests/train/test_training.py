@@ -12,23 +12,32 @@ import pytest
 import torch
 from accelerate import Accelerator
 from PIL import Image
-from shapes import make_shapes
+from support.shapes import make_shapes
 from timm.optim import muon
 from torch import nn
 
-from capmodel.backbone import GridEncoder
-from capmodel.decoder import Decoder
-from capmodel.normalizers import NORMALIZERS
+from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN
+from capmodel.model.backbone import GridEncoder
+from capmodel.model.decoder import Decoder
+from capmodel.model.normalizers import NORMALIZERS
 from capmodel.photos import load_photo
-from capmodel.tokenizer import END, PAD, START, UNKNOWN
-from train import distill, loop, xe
-from train.captions import CaptionBatches, mirror_caption
-from train.crops import DeviceCrops, crop_batch, load_squares, mixup, random_crop, shuffled
-from train.data import load_split
-from train.features import Side, cached_grids
-from train.loop import FitOptions, learning_rate_factor
-from train.objectives import Regularization, TeacherForcing, anneal, drop_cells, drop_words, entropy, unevenness
-from train.teacher import TeacherGrid
+from train import distill, xe
+from train import fit as loop
+from train.data.batches import CaptionBatches, mirror_caption
+from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup, random_crop, shuffled
+from train.data.datasets import load_split
+from train.data.grids import View, cached_grids
+from train.fit import FitOptions, learning_rate_factor
+from train.objectives.teacher import TeacherGrid
+from train.objectives.teacher_forcing import (
+    Regularization,
+    TeacherForcing,
+    anneal,
+    drop_cells,
+    drop_words,
+    entropy,
+    unevenness,
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +60,7 @@ def make_batches(count=6, **changes):
         [[[START, 4 + photo, 5 + k, END][: 4 - k % 2] + [END] * (k % 2) for k in range(3)] for photo in range(count)]
     ]
     return CaptionBatches(
-        **{"sides": grids, "captions": captions, "batch_size": 4, "per_photo": 2, "seed": 0, **changes}
+        **{"views": grids, "captions": captions, "batch_size": 4, "per_photo": 2, "seed": 0, **changes}
     )
 
 
@@ -60,7 +69,7 @@ def make_batch():
 
 
 def make_task(normalizer="softmax", hidden=16, **penalties):
-    decoder = Decoder(channels=8, vocabulary=12, hidden=hidden, attention=8, dropout=0.0, normalizer=normalizer)
+    decoder = Decoder(channels=8, vocabulary=12, hidden=hidden, attention_size=8, dropout=0.0, normalizer=normalizer)
     return TeacherForcing(decoder, Regularization(**{"label_smoothing": 0.0, **penalties}))
 
 
@@ -248,10 +257,10 @@ def test_grids_are_cached_and_found_again(data, backbone, tmp_path, monkeypatch)
     assert (grids.shape, grids.dtype) == ((8, 4, 96), np.float16)
     square = torch.from_numpy(np.array(load_photo(photos[3]))).permute(2, 0, 1)[None]
     assert square.shape[-1] == 48  # smaller than the model's 64: the cached one was enlarged
-    others = [Side(mirrored=True), Side(crop=1), Side(crop=2), Side(mirrored=True, crop=1)]
-    seen = [grids, *(cached_grids(encoder, photos, tmp_path, accelerator, side) for side in others)]
+    others = [View(mirrored=True), View(crop=1), View(crop=2), View(mirrored=True, crop=1)]
+    seen = [grids, *(cached_grids(encoder, photos, tmp_path, accelerator, view) for view in others)]
     assert not any(np.allclose(one, other, atol=1e-2) for one, other in combinations(seen, 2))
-    monkeypatch.setattr("train.features._compute", None)  # from here on nothing may be computed
+    monkeypatch.setattr("train.data.grids._compute", None)  # from here on nothing may be computed
     assert np.array_equal(cached_grids(encoder, photos, tmp_path, accelerator), grids)
     with torch.no_grad():
         next(encoder.parameters()).add_(0.1)
@@ -352,8 +361,8 @@ def test_two_killed_processes_resume_to_the_very_same_losses(data, backbone, tmp
 
 
 def together(folder, batch_size, *launcher):
-    """What each process of tests/together.py left, and what they printed."""
-    command = [sys.executable, *launcher, "-m", "tests.together", str(folder), str(batch_size)]
+    """What each process of tests/support/together.py left, and what they printed."""
+    command = [sys.executable, *launcher, "-m", "tests.support.together", str(folder), str(batch_size)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return [torch.load(file) for file in sorted(folder.glob("process-*.pt"))], done.stderr

@@ -4,14 +4,12 @@ import os
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import PHOTOS
 from nbclient import NotebookClient
+from support.samples import PHOTOS, ROOT
 
-ROOT = Path(__file__).parent.parent
 PHOTO = PHOTOS / "dachshund-in-snow.jpg"
 
 

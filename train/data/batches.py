@@ -8,20 +8,20 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from capmodel.decoder import Decoder
-from capmodel.decoding import DecodeOptions, beam_search
-from capmodel.fast_decoder import FastDecoder
-from capmodel.tokenizer import END, PAD, START, Tokenizer
-from train.data import Example
-from train.loop import Batch
-from train.mixture import Mixture
+from capmodel.decoding.beam_search import DecodeOptions, beam_search
+from capmodel.decoding.tokenizer import END, PAD, START, Tokenizer
+from capmodel.model.decoder import Decoder
+from capmodel.model.fast_decoder import FastDecoder
+from train.data.datasets import Example
+from train.data.mixture import Mixture
+from train.fit import Batch
 
 
 class Draw(NamedTuple):
-    """One photo of a batch: its number, the side it is seen from, and randomness of its own."""
+    """One photo of a batch: its number, the view it is seen from, and randomness of its own."""
 
     photo: int
-    side: int
+    view: int
     random: np.random.Generator
 
 
@@ -32,12 +32,12 @@ class PhotoBatches:
     A batch has ``photo`` (B,), the photos' numbers, of mirrored ones plus N, and what `show` gives of them.
 
     Attributes:
-        sides: of each of N photos what `show` needs, and if wanted of the mirrored ones too.
+        views: of each of N photos what `show` needs, and if wanted of the mirrored ones too.
         batch_size: B, photos a process.
         mixture: the data sets that the N photos come from; by default they are one.
     """
 
-    sides: Sequence[Sequence]
+    views: Sequence[Sequence]
     batch_size: int
     seed: int
     process: int = 0
@@ -46,22 +46,22 @@ class PhotoBatches:
 
     def __call__(self, step: int) -> Batch:
         drawn = self.mine(self.draw(step))
-        photos = torch.tensor([side * len(self.sides[0]) + photo for photo, side, _ in drawn])
+        photos = torch.tensor([view * len(self.views[0]) + photo for photo, view, _ in drawn])
         return {**self.show(drawn), "photo": photos}
 
     def show(self, drawn: list[Draw]) -> Batch:
-        """``grid`` (B, L, D), from sides that are the photos' grids (N, L, D)."""
-        return {"grid": torch.from_numpy(np.stack([self.sides[side][photo] for photo, side, _ in drawn]))}
+        """``grid`` (B, L, D), from views that are the photos' grids (N, L, D)."""
+        return {"grid": torch.from_numpy(np.stack([self.views[view][photo] for photo, view, _ in drawn]))}
 
     def draw(self, step: int) -> list[Draw]:
         """The photos of a step for all processes, from the endless shuffled stream."""
         world = self.batch_size * self.processes
-        mixture = self.mixture or Mixture([len(self.sides[0])])
+        mixture = self.mixture or Mixture([len(self.views[0])])
         drawn = []
         for position in range(step * world, (step + 1) * world):
             random = np.random.default_rng((self.seed, 1, position))
             photo = mixture(position, self.seed)
-            drawn.append(Draw(photo, int(random.integers(len(self.sides))), random))
+            drawn.append(Draw(photo, int(random.integers(len(self.views))), random))
         return drawn
 
     def mine(self, all_processes: list) -> list:
@@ -77,7 +77,7 @@ class CaptionBatches(PhotoBatches):
     an average process.
 
     Attributes:
-        captions: tokens of the captions of each photo, for each of `sides`.
+        captions: tokens of the captions of each photo, for each of `views`.
         per_photo: K. A photo with fewer captions shows some twice.
     """
 
@@ -98,7 +98,7 @@ class CaptionBatches(PhotoBatches):
         }
 
     def _choose(self, drawn: Draw) -> list[list[int]]:
-        captions = self.captions[drawn.side][drawn.photo]
+        captions = self.captions[drawn.view][drawn.photo]
         order = np.resize(drawn.random.permutation(len(captions)), self.per_photo)
         return [captions[index] for index in order]
 

@@ -13,16 +13,16 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from capmodel.backbone import GridEncoder
+from capmodel.model.backbone import GridEncoder
 from capmodel.photos import load_photo, squash
-from train.crops import gentle_crop
-from train.data import DataSet
-from train.loop import made_by_first
+from train.data.crops import gentle_crop
+from train.data.datasets import DataSet
+from train.fit import made_by_first
 
 BATCH = 32
 
 
-class Side(NamedTuple):
+class View(NamedTuple):
     """How photos are seen.
 
     Attributes:
@@ -34,41 +34,41 @@ class Side(NamedTuple):
     crop: int = 0
 
 
-WHOLE = Side()
+WHOLE = View()
 
 
-def all_sides(crops: int, mirrored: bool) -> list[Side]:
+def all_views(crops: int, mirrored: bool) -> list[View]:
     """The whole photo and a number of crops, each as it is and, if wanted, mirrored."""
-    return [Side(turned, crop) for crop in range(crops + 1) for turned in ([False, True] if mirrored else [False])]
+    return [View(turned, crop) for crop in range(crops + 1) for turned in ([False, True] if mirrored else [False])]
 
 
 def cached_grids(
-    encoder: GridEncoder, photos: Sequence[Path], folder: Path, accelerator: Accelerator, side: Side = WHOLE
+    encoder: GridEncoder, photos: Sequence[Path], folder: Path, accelerator: Accelerator, view: View = WHOLE
 ) -> np.ndarray:
     """The photos' grids as a read-only fp16 array (N, L, D), mapped from disk, not held in memory.
 
     They are computed on the first call and found again by weights, photos (path, size and time of
-    change) and side, so a changed backbone or photo never meets an old grid.
+    change) and view, so a changed backbone or photo never meets an old grid.
 
     Args:
         folder: where the arrays are kept; all machines must share it.
-        side: that the photos are seen from.
+        view: that the photos are seen from.
     """
-    path = folder / f"grids-{_key(encoder, photos, side)}.npy"
-    made_by_first(path, lambda: _compute(encoder, photos, path, accelerator, side), accelerator)
+    path = folder / f"grids-{_key(encoder, photos, view)}.npy"
+    made_by_first(path, lambda: _compute(encoder, photos, path, accelerator, view), accelerator)
     return np.load(path, mmap_mode="r")
 
 
 def grids_of_sets(
-    encoder: GridEncoder, sets: Sequence[DataSet], folder: Path, accelerator: Accelerator, side: Side = WHOLE
+    encoder: GridEncoder, sets: Sequence[DataSet], folder: Path, accelerator: Accelerator, view: View = WHOLE
 ) -> list[np.ndarray]:
     """The photos' grids from all data sets, in their order, each (L, D); one file a data set, as `cached_grids`."""
-    arrays = [cached_grids(encoder, data.photos, folder, accelerator, side) for data in sets]
+    arrays = [cached_grids(encoder, data.photos, folder, accelerator, view) for data in sets]
     return [grid for array in arrays for grid in array]
 
 
-def _key(encoder: GridEncoder, photos: Sequence[Path], side: Side) -> str:
-    digest = hashlib.sha256(json.dumps([encoder.name, encoder.image_size, *side]).encode())
+def _key(encoder: GridEncoder, photos: Sequence[Path], view: View) -> str:
+    digest = hashlib.sha256(json.dumps([encoder.name, encoder.image_size, *view]).encode())
     for value in encoder.state_dict().values():
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     for photo in photos:
@@ -78,17 +78,17 @@ def _key(encoder: GridEncoder, photos: Sequence[Path], side: Side) -> str:
 
 
 def encode_photos(
-    encoder: GridEncoder, photos: Sequence[Path], accelerator: Accelerator, side: Side = WHOLE
+    encoder: GridEncoder, photos: Sequence[Path], accelerator: Accelerator, view: View = WHOLE
 ) -> Iterator[np.ndarray]:
     """The grids (B, L, D) of photos, batch by batch, in fp16; the next photos are loaded meanwhile."""
     encoder = encoder.eval().to(accelerator.device, memory_format=torch.channels_last)
 
     def load(number: int, photo: Path) -> torch.Tensor:
-        if side.crop:
-            square = gentle_crop(load_photo(photo), encoder.image_size, np.random.default_rng((*side, number)))
+        if view.crop:
+            square = gentle_crop(load_photo(photo), encoder.image_size, np.random.default_rng((*view, number)))
         else:
             square = squash(load_photo(photo, at_least=encoder.image_size), encoder.image_size, encoder.interpolation)
-        return torch.from_numpy(square[:, ::-1].copy() if side.mirrored else square)
+        return torch.from_numpy(square[:, ::-1].copy() if view.mirrored else square)
 
     with ThreadPoolExecutor(4) as pool:
         loaded = pool.map(load, range(len(photos)), photos)
@@ -99,14 +99,14 @@ def encode_photos(
             yield grids
 
 
-def _compute(encoder: GridEncoder, photos: Sequence[Path], path: Path, accelerator: Accelerator, side: Side) -> None:
+def _compute(encoder: GridEncoder, photos: Sequence[Path], path: Path, accelerator: Accelerator, view: View) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     shape = (len(photos), encoder.grid_size**2, encoder.channels)
     grids = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
     done = 0
     with tqdm(total=len(photos), desc="grids", unit="photo") as bar:
-        for batch in encode_photos(encoder, photos, accelerator, side):
+        for batch in encode_photos(encoder, photos, accelerator, view):
             grids[done : done + len(batch)] = batch
             done += len(batch)
             bar.update(len(batch))

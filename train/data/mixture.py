@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from train.crops import shuffled
+from train.data.crops import shuffled
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from capmodel.tokenizer import END, PAD, START, UNKNOWN, Tokenizer, normalize_caption
+from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN, Tokenizer, normalize_caption
 
 
 def train_tokenizer(captions: Iterable[str], path: Path, vocabulary: int = 4000) -> Tokenizer:

@@ -14,8 +14,8 @@ from statistics import fmean
 
 from pycocoevalcap.cider.cider import Cider
 
-from capmodel.tokenizer import normalize_caption
-from train.data import DataSet
+from capmodel.decoding.tokenizer import normalize_caption
+from train.data.datasets import DataSet
 
 # Articles, prepositions that need an object, and conjunctions. Not "on", "in", "up": "a woman with a hat on" is whole.
 OPEN_WORDS = frozenset((

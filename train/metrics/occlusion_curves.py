@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from capmodel import Captioner
-from capmodel.decoder import Memory
-from capmodel.fast_decoder import FastDecoder
-from capmodel.probe import hide_cells
-from capmodel.tokenizer import START
-from train.objectives import entropy
-from train.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
+from capmodel.decoding.tokenizer import START
+from capmodel.explain.occlusion import hide_cells
+from capmodel.model.decoder import Memory
+from capmodel.model.fast_decoder import FastDecoder
+from train.metrics.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
+from train.objectives.teacher_forcing import entropy
 
 DRAWS = 3  # random rankings a photo
 ROWS = 64  # hidden grids a forward pass

@@ -7,8 +7,8 @@ import torch
 from captum.attr import InputXGradient, IntegratedGradients
 from torch import Tensor
 
-from capmodel.decoder import Decoder
-from capmodel.tokenizer import START
+from capmodel.decoding.tokenizer import START
+from capmodel.model.decoder import Decoder
 
 PATH_STEPS = 8  # points on the path of integrated gradients (Gauss-Legendre)
 

@@ -5,12 +5,12 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from train.distillation import Distillation
-from train.loop import Batch
-from train.teacher import standardize
+from train.fit import Batch
+from train.objectives.distillation import Distillation
+from train.objectives.teacher import standardize
 
 
-class Apart(nn.Module):
+class Blockwise(nn.Module):
     """A distillation in which every stage reads the teacher's features of the stage before, not the student's.
 
     In a whole network the late stages have to work with whatever the early ones give them so far. Here each has the

@@ -7,9 +7,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from capmodel.backbone import GridEncoder
-from train.loop import Batch
-from train.teacher import Teacher, standardize
+from capmodel.model.backbone import GridEncoder
+from train.fit import Batch
+from train.objectives.teacher import Teacher, standardize
 
 
 class Heads(nn.Module):

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from capmodel.decoder import Decoder, Memory
-from capmodel.decoding import DecodeOptions, beam_search
-from capmodel.tokenizer import END, PAD, START, UNKNOWN, Tokenizer, normalize_caption
-from train.cider import CiderD
-from train.loop import Batch
-from train.objectives import drop_cells, set_temperature
+from capmodel.decoding.beam_search import DecodeOptions, beam_search
+from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN, Tokenizer, normalize_caption
+from capmodel.model.decoder import Decoder, Memory
+from train.fit import Batch
+from train.metrics.cider_d import CiderD
+from train.objectives.teacher_forcing import drop_cells, set_temperature
 
-END_WORD = "<eos>"
+END_OF_CAPTION = "<eos>"
 BASELINES = ("average", "greedy")
 
 
@@ -28,7 +28,7 @@ def with_end(captions: Sequence[str]) -> list[list[str]]:
     Hu et al. (2023), "A Request for Clarity over the End of Sequence Token in the Self-Critical
     Sequence Training". It must be in the references and in their statistics too.
     """
-    return [[*normalize_caption(caption).split(), END_WORD] for caption in captions]
+    return [[*normalize_caption(caption).split(), END_OF_CAPTION] for caption in captions]
 
 
 def signature(baseline: str, samples: int, sigma: float) -> str:
@@ -114,7 +114,7 @@ class SelfCritical(nn.Module):
         """The words up to the end, and the end if there is one."""
         ended = END in tokens
         words = self.tokenizer.decode(tokens[: tokens.index(END)] if ended else tokens).split()
-        return [*words, END_WORD] if ended else words
+        return [*words, END_OF_CAPTION] if ended else words
 
 
 def draw(

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from capmodel.backbone import GridEncoder, stage_maps
+from capmodel.model.backbone import GridEncoder, stage_maps
 
 
 class Teacher(nn.Module):

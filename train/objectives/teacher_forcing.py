@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from capmodel.decoder import Decoder
-from capmodel.normalizers import Hard
-from capmodel.tokenizer import PAD, START, UNKNOWN
-from train.loop import Batch
+from capmodel.decoding.tokenizer import PAD, START, UNKNOWN
+from capmodel.model.decoder import Decoder
+from capmodel.model.normalizers import Hard
+from train.fit import Batch
 
 
 @dataclass(frozen=True)

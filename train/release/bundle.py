@@ -1,6 +1,6 @@
 """Puts a model beside another one with the same backbone, without a second copy of it.
 
-    python -m train.bundle --model runs/sparsemax/model --base assets/models/softmax --out assets/models/sparsemax
+    python -m train.release.bundle --model runs/sparsemax/model --base assets/models/softmax --out assets/models/sparsemax
 
 The new folder holds the decoder and names the other; both must stay beside each other.
 """

@@ -1,7 +1,7 @@
 """Renews what the page says of the example photos: "Where it works, where it fails".
 
-    python -m train.gallery            # after the model has changed
-    python -m train.gallery --check    # is it up to date?
+    python -m train.release.gallery            # after the model has changed
+    python -m train.release.gallery --check    # is it up to date?
 
 The captions come from the bundled model, the descriptions from `assets/photos/CREDITS.md`, and the
 remarks from `assets/remarks.json`, which people write: for each photo a sentence on what went right or
@@ -14,9 +14,9 @@ import json
 import re
 
 from capmodel import Captioner
-from capmodel.player import ASSETS
+from capmodel.resources import ASSETS, PHOTOS
 
-PHOTOS, GALLERY, REMARKS = ASSETS / "photos", ASSETS / "gallery.json", ASSETS / "remarks.json"
+GALLERY, REMARKS = ASSETS / "gallery.json", ASSETS / "remarks.json"
 
 
 def descriptions(credits: str) -> dict[str, str]:

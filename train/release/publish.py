@@ -1,9 +1,9 @@
 """Publishes on the Hugging Face Hub: a model, the page as a Space, or the training scripts.
 
     hf auth login    # once, or set HF_TOKEN
-    python -m train.publish model --model runs/softmax/model --repo owner/captioner
-    python -m train.publish space --repo owner/watch-a-network-look
-    python -m train.publish scripts --repo owner/captioner-training --dry-run
+    python -m train.release.publish model --model runs/softmax/model --repo owner/captioner
+    python -m train.release.publish space --repo owner/watch-a-network-look
+    python -m train.release.publish scripts --repo owner/captioner-training --dry-run
 
 A model goes with its backbone and its card (the README.md in its folder; without one it gets a short one). The
 scripts become a repository that trains, measures, captions and publishes, without the page and without weights.
@@ -19,14 +19,14 @@ from tempfile import TemporaryDirectory
 from capmodel import Captioner
 from capmodel.hub import CARD, HubError, upload
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # What the page needs, and nothing else: patterns of paths in the project.
 SPACE = (
     CARD,  # its YAML head tells the Hub how to run the Space
     "requirements.txt",
     "app.py",
-    "capmodel/*.py",
+    "capmodel/**/*.py",
     "assets/gallery.json",
     "assets/offline.html",
     "assets/player.html",
@@ -41,9 +41,9 @@ SPACE = (
     "assets/docs/*",
     "assets/readme/*",
 )
-SCRIPTS = ("requirements.txt", "pyproject.toml", "capmodel/*.py", "train/requirements.txt", "train/*.py")
-# Scripts about the page, the example photos or the bundled models, which are not there.
-NOT_ALONE = ("bench*", "gallery", "load_test", "screenshots", "soak*", "walkthrough")
+SCRIPTS = ("requirements.txt", "pyproject.toml", "capmodel/**/*.py", "train/requirements.txt", "train/**/*.py")
+# Scripts about the example photos or the bundled models, which are not there.
+NOT_ALONE = ("release/gallery", "walkthrough")
 SCRIPTS_CARD = """---
 library_name: capmodel
 tags:
@@ -61,7 +61,7 @@ python -m train.distill --photos flickr8k/Images --out runs/backbone
 python -m train.xe --data flickr8k --backbone runs/backbone --out runs/softmax
 python -m train.evaluate --data flickr8k --split test --model runs/softmax/model
 python -m capmodel photo.jpg --model runs/softmax/model
-python -m train.publish model --model runs/softmax/model --repo owner/name
+python -m train.release.publish model --model runs/softmax/model --repo owner/name
 ```
 """
 

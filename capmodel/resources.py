@@ -1,0 +1,9 @@
+"""The files that come with the package: models, example photos, the browser's player."""
+
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+# Installed, they lie inside the package; in a checkout, beside it.
+ASSETS = _HERE / "assets" if (_HERE / "assets").is_dir() else _HERE.parent / "assets"
+MODELS = ASSETS / "models"
+PHOTOS = ASSETS / "photos"

@@ -1,0 +1,1 @@
+"""Captioned data sets, and the batches that training draws from them."""

@@ -1,0 +1,1 @@
+"""What is done before a model is published, and publishing it."""
