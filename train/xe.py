@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         image_size=encoder.image_size,
         vocabulary=len(tokenizer),
         hidden=start.model.config.hidden if start else options.hidden,
-        attention=start.model.config.attention_size if start else options.attention,
+        attention_size=start.model.config.attention_size if start else options.attention,
         normalizer=options.normalizer,
         dropout=options.dropout,
     )
