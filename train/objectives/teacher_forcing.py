@@ -10,6 +10,7 @@ from capmodel.decoding.tokenizer import PAD, START, UNKNOWN
 from capmodel.model.decoder import Decoder
 from capmodel.model.normalizers import Hard
 from train.fit import Batch
+from train.metrics.attention import entropy
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,6 @@ def drop_words(tokens: Tensor, probability: float) -> Tensor:
         return tokens
     dropped = (torch.rand(tokens.shape, device=tokens.device) < probability) & (tokens != START)
     return tokens.masked_fill(dropped, UNKNOWN)
-
-
-def entropy(weights: Tensor) -> Tensor:
-    """Of weights (..., L) in nats (...): 0 on one cell, log L if all are alike."""
-    return torch.special.entr(weights).sum(-1)
 
 
 def unevenness(weights: Tensor, real: Tensor) -> Tensor:
