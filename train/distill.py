@@ -38,7 +38,7 @@ from capmodel.photos import list_photos
 from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup
 from train.data.datasets import SPLITS, load_sets
 from train.data.mixture import interleave_longest
-from train.fit import LOADERS, MIXED_PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision
+from train.fit import LOADERS, MIXED_PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision, value_at
 from train.objectives.blockwise import Blockwise
 from train.objectives.distillation import Distillation
 from train.objectives.teacher import Teacher, freeze
@@ -144,15 +144,14 @@ def main(arguments: list[str] | None = None) -> None:
         task = Blockwise(task)
     task = task.to(memory_format=torch.channels_last)
 
-    def part(step: int, values: list[int]) -> int:
-        """Of values that each hold for an equal part of the training, the one for a step."""
-        return values[step * len(values) // options.steps]
+    def count_at(step: int) -> int:
+        return value_at(step, options.steps, options.batch_size)
 
-    counts = [part(step, options.batch_size) * accelerator.num_processes for step in range(options.steps)]
+    counts = [count_at(step) * accelerator.num_processes for step in range(options.steps)]
     shown = np.cumsum([0, *counts])  # photos of all processes before each step
 
     def batch_at(step: int) -> Batch:
-        count, size = part(step, options.batch_size), part(step, options.sizes)
+        count, size = count_at(step), value_at(step, options.steps, options.sizes)
         first = int(shown[step]) + accelerator.process_index * count
         crops = cut(range(first, first + count), size, options.seed)
         return {"pixels": mixup(crops, options.mixup, np.random.default_rng((options.seed, 2, first)))}

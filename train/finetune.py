@@ -23,7 +23,7 @@ from train.data.crop_batches import CropBatches, DeviceCropBatches
 from train.data.crops import DeviceCrops, load_squares
 from train.data.datasets import load_sets
 from train.data.grids import encode_photos
-from train.fit import LOADERS, Batch, FitOptions, fit, make_accelerator
+from train.fit import LOADERS, Batch, FitOptions, fit, make_accelerator, value_at
 from train.metrics.captions import quick_ciders
 from train.objectives.finetuning import FineTuning
 from train.objectives.teacher import freeze
@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
     add_regularization(parser, dropout=0.5, word_dropout=0.2)
     parser.add_argument("--smallest-crop", type=float, default=0.7, metavar="SHARE", help="of a photo's height, and of its "
                         "width, that a crop shows at least")  # fmt: skip
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="S", help="side of the crops in each equal part of the "
+                        "training; smaller ones are quicker (default: the model's own)")  # fmt: skip
     parser.add_argument("--on-device", action="store_true", help="hold the photos in the device's memory, 0.2 MB each, and "
                         "crop them there")  # fmt: skip
     parser.add_argument("--validate-every", type=int, default=3, metavar="N", help="epochs")
@@ -68,10 +70,13 @@ def main(arguments: list[str] | None = None) -> None:
     if options.on_device:
         crops = DeviceCrops(load_squares(photos, accelerator.device, model.encoder.image_size, LOADERS))
         make_batches = partial(DeviceCropBatches, crops=crops)
-    batches = make_batches(
+    steps_an_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
+    steps = options.epochs * steps_an_epoch
+    sizes = options.sizes or [model.encoder.image_size]
+    make_batches = partial(
+        make_batches,
         views=[photos] * 2,
         captions=[encode_captions(tokenizer, examples, mirrored) for mirrored in (False, True)],
-        size=model.encoder.image_size,
         least=options.smallest_crop,
         batch_size=options.batch_size,
         per_photo=options.captions,
@@ -80,16 +85,17 @@ def main(arguments: list[str] | None = None) -> None:
         processes=accelerator.num_processes,
         mixture=mixture(options, sets),
     )
-    per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
+    batches = {size: make_batches(size=size) for size in sizes}
 
     if options.anchor:
         accelerator.print("Fitting the projection to the teacher's features ...")
-        shown = (batches(step)["pixels"].to(accelerator.device) for step in range(ANCHOR_BATCHES))
+        shown = (batches[sizes[0]](step)["pixels"].to(accelerator.device) for step in range(ANCHOR_BATCHES))
         with accelerator.autocast():
             task.fit_projection(shown)
 
     def batch_at(step: int) -> Batch:
-        return {**batches(step), "temperature": options.temperature}
+        drawn = batches[value_at(step, steps, sizes)](step)
+        return {**drawn, "temperature": options.temperature}
 
     def validate(task: FineTuning) -> dict[str, float]:
         captions = []
@@ -106,11 +112,11 @@ def main(arguments: list[str] | None = None) -> None:
         batch_at,
         torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=0.01),
         FitOptions(
-            steps=options.epochs * per_epoch,
-            warmup=min(100, per_epoch),
+            steps=steps,
+            warmup=min(100, steps_an_epoch),
             ema=options.ema,
-            validate_every=options.validate_every * per_epoch,
-            save_every=min(100, per_epoch),
+            validate_every=options.validate_every * steps_an_epoch,
+            save_every=min(100, steps_an_epoch),
             seed=options.seed,
         ),
         options.out,
