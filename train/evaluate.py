@@ -4,7 +4,7 @@
     python -m train.evaluate --data flickr8k --split test --json
     python -m train.evaluate --data flickr8k everyday --split dev    # one report for each
 
-Several processes share the photos: `torchrun --nproc-per-node 2 -m train.evaluate ...`; the figures are the same.
+Several processes share the photos, with the same scores: `torchrun --nproc-per-node 2 -m train.evaluate ...`.
 """
 
 import argparse

@@ -1,13 +1,14 @@
-"""Trains backbone and decoder together on captions: the backbone's last stages learn to see what is talked about.
+"""Trains backbone and decoder together on captions, so that the backbone learns to see what people talk about.
 
     pip install -r train/requirements.txt
     python -m train.finetune --data flickr8k --init runs/softmax/model --out runs/finetuned
 
-Every photo is cropped anew each time and maybe mirrored, so nothing is cached. A few thousand captioned photos are soon
-known by heart; so the backbone is held near its teacher, whose features it must still predict (as in train.distill), and
-the decoder does not get to read every word before the next one. The defaults are those of the bundled model; with
---on-device they take minutes on a GPU, without it hours on a processor.
-The finished model is the folder runs/finetuned/model. Decoders that shared the old backbone need train.xe again.
+Every photo is cropped anew each time and mirrored half of the time, so no grids are cached. A few thousand captioned
+photos are soon memorized. Two things work against that: the backbone must still predict its teacher's features, as in
+train.distill, and some words are hidden from the decoder. The defaults are those of the bundled model; with --on-device
+they take minutes on a GPU, without it hours on a processor.
+The finished model is the folder runs/finetuned/model. Decoders that share the old backbone must be trained anew with
+train.xe.
 """
 
 import argparse
@@ -37,7 +38,7 @@ ANCHOR_BATCHES = 32  # that the projection to the teacher's features is fitted t
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data(parser, weights=True)
-    parser.add_argument("--init", required=True, help="the model to go on from")
+    parser.add_argument("--init", required=True, help="the model to start from")
     parser.add_argument("--freeze", type=int, default=1, metavar="N", help="keep the stem and the first N stages of the "
                         "backbone as they are")  # fmt: skip
     add_run(parser, epochs=27, batch_size=64, learning_rate=1e-3, ema=0.998)

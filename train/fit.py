@@ -1,8 +1,8 @@
-"""One training loop for every objective; it knows nothing of captions or backbones.
+"""The training loop of every objective; it knows nothing about captions or backbones.
 
 The objective is an `nn.Module` whose ``forward(batch)`` returns a dict of scalars with a ``"loss"``.
 Batches come from a pure function of the step and every step seeds the random generators anew, so a
-killed run that is started again goes on to the very same losses.
+killed run that is started again continues with the very same losses.
 """
 
 import json

@@ -1,11 +1,11 @@
-"""Trains a captioner on the metric itself: self-critical sequence training (SCST) with CIDEr-D as the reward.
+"""Self-critical sequence training (SCST): trains a decoder on the metric itself, with CIDEr-D as the reward.
 
     pip install -r train/requirements.txt
     python -m train.scst --data flickr8k --model runs/softmax/model --out runs/softmax-scst
 
-It starts from a model of train.xe or train.finetune, whose backbone stays as it is. The reward's references and n-gram
-statistics are those of the training split, with the end of the caption as a word of its own. Several processes or GPUs:
-as train.xe.
+It starts from a model of train.xe or train.finetune and leaves its backbone as it is. The reward's references and n-gram
+statistics come from the training split, with the end of the caption as a word of its own. Several data sets, processes
+or GPUs: as in train.xe.
 """
 
 import argparse
@@ -33,12 +33,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", required=True, help="to start from: a folder from train.xe")
     add_run(parser, epochs=2, batch_size=32, learning_rate=2e-5, ema=0.99)
     add_grids(parser)
-    parser.add_argument("--baseline", choices=BASELINES, default=BASELINES[0], help="that a drawn caption must beat")
-    parser.add_argument("--samples", type=int, default=5, help="captions drawn a photo")
-    parser.add_argument("--sharpness", type=float, default=1.5, help="of the distribution that they are drawn from")
-    parser.add_argument("--longest", type=int, default=24, help="of them, in tokens")
-    parser.add_argument("--select", choices=DECODINGS, default="greedy", help="how captions of the dev split are written "
-                        "whose CIDEr chooses the weights that are kept")  # fmt: skip
+    parser.add_argument("--baseline", choices=BASELINES, default=BASELINES[0], help="what a sampled caption must beat")
+    parser.add_argument("--samples", type=int, default=5, help="captions sampled per photo")
+    parser.add_argument("--sharpness", type=float, default=1.5, help="of the distribution that samples are drawn from")
+    parser.add_argument("--longest", type=int, default=24, help="length limit of samples, in tokens")
+    parser.add_argument("--select", choices=DECODINGS, default="greedy", help="how the dev captions are decoded whose "
+                        "CIDEr selects the weights")  # fmt: skip
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--cell-dropout", type=float, default=0.3, help="probability of a cell to be hidden")
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")

@@ -1,11 +1,12 @@
-"""Teaches the decoder to write captions: teacher forcing with cross-entropy on the grids of a frozen backbone.
+"""Trains a decoder to write captions: teacher forcing with cross-entropy on the grids of a frozen backbone.
 
     pip install -r train/requirements.txt
     python -m train.xe --data flickr8k --backbone runs/resnet26d --out runs/softmax
     python -m train.xe --data flickr8k --init runs/softmax/model --out runs/sparsemax --normalizer sparsemax --epochs 3
 
 The finished model is the folder runs/softmax/model; `python -m capmodel PHOTO --model runs/softmax/model` uses it.
-Several processes or GPUs: `torchrun --nproc-per-node 2 -m train.xe ...`; the batch size is of each process.
+Several data sets: `--data flickr8k everyday --weights 2 3`; each keeps its own splits.
+Several processes or GPUs: `torchrun --nproc-per-node 2 -m train.xe ...`; the batch size is that of each process.
 """
 
 import argparse
@@ -36,9 +37,11 @@ def main(arguments: list[str] | None = None) -> None:
     add_data(parser, weights=True)
     beginning = parser.add_mutually_exclusive_group(required=True)
     beginning.add_argument("--backbone", type=Path, help="folder from train.distill, for a new decoder")
-    beginning.add_argument("--init", help="a model to go on from, whatever its attention; its backbone stays as it is")
-    beginning.add_argument("--teacher", action="store_true", help="train.distill's teacher, to see how far a backbone is "
-                           "from it: a new decoder whose scores are kept, but no model")  # fmt: skip
+    beginning.add_argument(
+        "--init", help="a model to start from, with any kind of attention; its backbone stays as it is"
+    )
+    beginning.add_argument("--teacher", action="store_true", help="train a decoder on the grids of train.distill's teacher, to "
+                           "see how far a backbone is from it; its scores are kept, but no model")  # fmt: skip
     add_run(parser, epochs=8, batch_size=32, learning_rate=1.5e-3, ema=0.998)
     add_grids(parser)
     parser.add_argument("--captions", type=int, default=5, help="captions a photo and step")

@@ -26,10 +26,10 @@ class Draw(NamedTuple):
 class PhotoBatches:
     """Batches of photos as a pure function of the step.
 
-    A batch has ``photo`` (B,), the photos' numbers, of mirrored ones plus N, and what `show` gives of them.
+    A batch holds ``photo`` (B,), the photos' numbers (view * N + photo), and what `show` returns for them.
 
     Attributes:
-        views: of each of N photos what `show` needs, and if wanted of the mirrored ones too.
+        views: for each view, what `show` needs of each of N photos.
         batch_size: B, photos a process.
         mixture: the data sets that the N photos come from; by default they are one.
     """
@@ -62,7 +62,7 @@ class PhotoBatches:
         return drawn
 
     def mine(self, all_processes: list) -> list:
-        """This process's part of what was drawn for all."""
+        """This process's share of what was drawn for all processes."""
         return all_processes[self.process * self.batch_size : (self.process + 1) * self.batch_size]
 
 
@@ -70,8 +70,7 @@ class PhotoBatches:
 class CaptionBatches(PhotoBatches):
     """Batches of photos, each with K of its captions.
 
-    A batch has also ``tokens`` (B, K, T), and ``targets``, the number of tokens without the start in
-    an average process.
+    A batch also holds ``tokens`` (B, K, T), and ``targets``, the number of tokens to predict in an average process.
 
     Attributes:
         captions: tokens of the captions of each photo, for each of `views`.

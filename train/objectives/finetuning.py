@@ -1,4 +1,4 @@
-"""Backbone and decoder learn together, the backbone near its teacher."""
+"""Fine-tuning: backbone and decoder learn together, and the backbone stays near its teacher."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from train.objectives.teacher_forcing import TeacherForcing
 
 
 class FineTuning(nn.Module):
-    """Teacher forcing through the backbone, and how far the backbone is from its teacher.
+    """Teacher forcing through the backbone, plus a penalty on its distance from the teacher.
 
     BatchNorm keeps its statistics: those of a few crops would be noise. Where the anchor is used, call
     `fit_projection` first: a random projection would drag the backbone away before it is learned.
