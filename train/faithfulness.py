@@ -8,7 +8,7 @@ Writes ``faithfulness.json`` and ``faithfulness.png``. A model measured before w
 and precision is not measured again, so that others can be added to a figure.
 
 What is judged is each model's own best caption (beam 5) of the first photos of the dev split. For every content word,
-all cells of the grid are ranked, and the first k of a ranking hidden. Cells are hidden for the whole caption: the decoder runs
+all cells are ranked, and the first k of a ranking hidden. Cells are hidden for the whole caption: the decoder runs
 from its start and reads the same words as before, and the fall of the word's log-probability counts. The rankings:
 
 - attention: the word's map, as the page shows it (the mean over its tokens);
