@@ -1,6 +1,6 @@
 """Captions a million photos on the cores or GPUs of one machine or many, with Ray Data; goes on where it was cut off.
 
-    pip install "ray[data]"
+    pip install "capmodel[bulk]"
     python -m capmodel.bulk photos/ --out captions
     python -m capmodel.bulk shards/ table.parquet --out captions --model sparsemax --beam 3 --workers 8
     python -m capmodel.bulk /shared/photos --out /shared/captions --address auto --gpus   # a Ray cluster that runs
@@ -10,7 +10,7 @@ files, a row a photo: key, caption, words, probabilities, maps (for each word 64
 top), and error, why there is no caption. After a crash the same command goes on; photos that came meanwhile are added.
 
 The pipeline: parts of the plan -> tasks that load their photos -> actors, each with a captioner, that write them.
-`bulk_parts` says why no photo is lost or doubled.
+`capmodel.bulk.parts` says why no photo is lost or doubled.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         import ray.data
     except ImportError as error:
-        parser.error(f'captioning in bulk needs Ray Data, which is not there ({error}): pip install "ray[data]"')
+        parser.error(f'captioning in bulk needs Ray Data, which is not there ({error}): pip install "capmodel[bulk]"')
     for name in ("workers", "batch_size", "part_size"):
         if (value := getattr(options, name)) is not None and value < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1, not {value}")
