@@ -12,26 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
 from accelerate.utils import gather_object
 from tqdm import tqdm
 
-from capmodel import Caption, Captioner, DecodeOptions
+from capmodel import Captioner, DecodeOptions
 from capmodel.model.fast_encoder import PRECISIONS
 from train.data.datasets import SPLITS, load_split
 from train.fit import make_accelerator
+from train.metrics.attention import describe_maps
 from train.metrics.captions import count_tails, metric_versions, score_captions
 from train.metrics.gender import count_genders
-from train.objectives.teacher_forcing import entropy
 
 BATCH = 32
-IN_USE = 0.001  # of the attention: a cell with more counts as looked at
-
-
-def describe_maps(caption: Caption) -> tuple[float, float]:
-    """Of a caption's maps, on average over its words: how many cells are in use, and the entropy in nats."""
-    weights = np.stack([word.weights.ravel() for word in caption.words])
-    return float((weights > IN_USE).sum(-1).mean()), entropy(torch.from_numpy(weights)).mean().item()
 
 
 def main(arguments: list[str] | None = None) -> None:

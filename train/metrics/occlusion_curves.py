@@ -13,8 +13,8 @@ from capmodel.decoding.tokenizer import START
 from capmodel.explain.occlusion import hide_cells
 from capmodel.model.decoder import Memory
 from capmodel.model.fast_decoder import FastDecoder
+from train.metrics.attention import entropy
 from train.metrics.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
-from train.objectives.teacher_forcing import entropy
 
 DRAWS = 3  # random rankings a photo
 ROWS = 64  # hidden grids a forward pass

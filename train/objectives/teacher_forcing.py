@@ -10,6 +10,7 @@ from capmodel.decoding.tokenizer import PAD, START, UNKNOWN
 from capmodel.model.decoder import Decoder
 from capmodel.model.normalizers import Hard
 from train.fit import Batch
+from train.metrics.attention import entropy, unevenness
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,3 @@ def drop_words(tokens: Tensor, probability: float) -> Tensor:
         return tokens
     dropped = (torch.rand(tokens.shape, device=tokens.device) < probability) & (tokens != START)
     return tokens.masked_fill(dropped, UNKNOWN)
-
-
-def entropy(weights: Tensor) -> Tensor:
-    """Of weights (..., L) in nats (...): 0 on one cell, log L if all are alike."""
-    return torch.special.entr(weights).sum(-1)
-
-
-def unevenness(weights: Tensor, real: Tensor) -> Tensor:
-    """How unlike the cells are in what a caption gave them in all: weights (B, K, T, L), `real` tokens (B, K, T) -> (B, K).
-
-    The mean of (1 - share)**2, where a cell's share is 1 if it got as much as the average cell.
-    """
-    given = (weights * real[..., None]).sum(2)
-    return (1 - given / given.mean(-1, keepdim=True)).square().mean(-1)
