@@ -19,6 +19,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -127,8 +128,8 @@ def _start(address: str) -> None:
     """Starts Ray on this machine, or joins a cluster."""
     import ray
 
-    here = {"include_dashboard": False} if address == "local" else {}
-    ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **here)
+    dashboard = False if address == "local" else None
+    ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.WARNING)
     ray.data.DataContext.get_current().enable_progress_bars = False  # they count parts; ours counts photos
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
@@ -147,6 +148,8 @@ def _pipeline(parts: list[dict], options: argparse.Namespace, size: int, interpo
     share = int(share) if share >= 1 else share  # Ray takes fractions only below 1
     # What captions holds its resource for the whole run. What loads must never wait for the same one, so it takes the
     # other: cores beside GPUs; and where captioners hold all cores, none, and is counted instead.
+    loading: dict[str, Any]
+    captioning: dict[str, Any]
     if options.gpus:
         loading, captioning = {"num_cpus": 1}, {"num_cpus": 0, "num_gpus": 1}
     else:
@@ -162,12 +165,15 @@ def _pipeline(parts: list[dict], options: argparse.Namespace, size: int, interpo
         "device": "cuda" if options.gpus else "cpu",
     }
     # A block a part: it is what is done again when a worker dies. Ray Data starts tasks and actors again without limit.
-    return (
-        ray.data.from_items(parts, override_num_blocks=len(parts))
-        .map(load_part, fn_kwargs=load, **loading)
-        .map(CaptionPart, fn_constructor_kwargs=captioner, compute=ActorPoolStrategy(size=workers), **captioning)
-        .iter_rows()
+    captioning |= {"fn_constructor_kwargs": captioner, "compute": ActorPoolStrategy(size=workers)}
+    # What is ignored here: Ray's types know no functions with more arguments, and no classes.
+    loaded = ray.data.from_items(parts, override_num_blocks=len(parts)).map(
+        load_part,  # pyright: ignore[reportArgumentType]
+        fn_kwargs=load,
+        **loading,
     )
+    done = loaded.map(CaptionPart, **captioning)  # pyright: ignore[reportArgumentType]
+    return iter(done.iter_rows())
 
 
 if __name__ == "__main__":
