@@ -106,7 +106,8 @@ class CaptionModel(nn.Module):
             weights |= {name: value for name, value in shared.items() if name.startswith(BACKBONE)}
         model = cls(config, encoder)
         model.load_state_dict(weights, strict=True)
-        return model.to(memory_format=torch.channels_last).eval()
+        # PyTorch's types leave memory_format out.
+        return model.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
 
 
 def base_folder(folder: Path) -> Path:
