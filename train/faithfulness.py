@@ -40,6 +40,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +49,12 @@ from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
 from capmodel.decoding.beam_search import beam_search
-from train.data.datasets import load_split
+from train.data.datasets import load_sets
+from train.data.mixture import interleave_longest
 from train.metrics.faithfulness_report import draw_report, summarize
 from train.metrics.occlusion_curves import DRAWS, Reading, Settings, measure_photo
 from train.metrics.saliency import PATH_STEPS
+from train.options import add_data
 
 # As in assets/player/game.js: words that stand for nothing one could see.
 FUNCTION_WORDS = frozenset((
@@ -64,21 +67,22 @@ BATCH = 16  # photos captioned at once
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="a captioned data set; layouts: see train/data/datasets.py"
-    )
+    add_data(parser)
     parser.add_argument("--model", action="append", help="bundled name, folder or Hub id; NAME=... labels it")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--captions", type=int, default=Settings.captions, help="photos of the dev split")
+    parser.add_argument(
+        "--captions", type=int, default=Settings.captions, help="photos of the dev splits, as many from each data set"
+    )
     parser.add_argument("--cells", type=int, default=Settings.cells, help="k, cells hidden in photo and grid")
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of the encoder")
     options = parser.parse_args(arguments)
 
     settings = Settings(options.captions, options.cells, options.seed)
-    photos = [example.photo for example in load_split(options.data, "dev")[: settings.captions]]
+    dev = [data.photos for data in load_sets(options.data, "dev")]
+    photos = list(islice(interleave_longest(*dev), settings.captions))
     circumstances = {
-        "data": options.data.name,
+        "data": " ".join(folder.name for folder in options.data),
         "split": "dev",
         **asdict(settings),
         "draws": DRAWS,

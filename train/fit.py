@@ -1,8 +1,8 @@
-"""One training loop for every objective; it knows nothing of captions or backbones.
+"""The training loop of every objective; it knows nothing about captions or backbones.
 
 The objective is an `nn.Module` whose ``forward(batch)`` returns a dict of scalars with a ``"loss"``.
 Batches come from a pure function of the step and every step seeds the random generators anew, so a
-killed run that is started again goes on to the very same losses.
+killed run that is started again continues with the very same losses.
 """
 
 import json
@@ -11,11 +11,12 @@ import os
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -29,6 +30,7 @@ from capmodel.malloc import hold
 from capmodel.model.fast_encoder import has_bfloat16
 
 Batch = dict[str, Tensor | float]
+Value = TypeVar("Value")
 MIXED_PRECISIONS = ("auto", "no", "bf16", "fp16")
 # Threads that prepare batches, two of them each ahead: a GPU learns from photos quicker than two threads can load them.
 LOADERS = min(16, max(2, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
@@ -118,6 +120,11 @@ def made_by_first(path: Path, make: Callable[[], object], accelerator: Accelerat
             )
         time.sleep(VISIBLE / 100)
     return path
+
+
+def value_at(step: int, steps: int, values: Sequence[Value]) -> Value:
+    """Of values that each hold for an equal part of the training, the one for a step."""
+    return values[step * len(values) // steps]
 
 
 def learning_rate_factor(step: int, options: FitOptions) -> float:

@@ -44,8 +44,7 @@ from torch.testing import assert_close
 
 sys.path.extend([".", ".."])  # where the package is, seen from the repository's root and from train/
 with warnings.catch_warnings(action="ignore"):  # of a progress bar that we do not use
-    pass
-from capmodel import Captioner
+    from capmodel import Captioner
 from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN
 from capmodel.model.normalizers import make_normalizer
 from capmodel.output.overlay import CLEAR, overlay, scale_top, smooth_map, times_uniform

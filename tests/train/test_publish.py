@@ -82,7 +82,7 @@ def test_the_space_has_what_the_page_needs(tmp_path):
 def test_the_scripts_run_by_themselves(tmp_path):
     files = publish.files_of("scripts", "", "someone/scripts", tmp_path / "none")
     write(files, tmp_path)
-    for name in ("xe", "publish"):
+    for name in ("xe", "release.publish"):
         done = python(tmp_path, "-m", f"train.{name}", "--help")
         assert done.returncode == 0, done.stderr
         assert f"python -m train.{name}" in done.stdout

@@ -28,9 +28,16 @@ from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup, rando
 from train.data.datasets import load_split
 from train.data.grids import View, cached_grids
 from train.fit import FitOptions, learning_rate_factor
-from train.metrics.attention import entropy, unevenness
+from train.metrics.attention import entropy
 from train.objectives.teacher import TeacherGrid
-from train.objectives.teacher_forcing import Regularization, TeacherForcing, anneal, drop_cells, drop_words
+from train.objectives.teacher_forcing import (
+    Regularization,
+    TeacherForcing,
+    anneal,
+    drop_cells,
+    drop_words,
+    unevenness,
+)
 
 
 @pytest.fixture(scope="module")

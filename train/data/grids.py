@@ -1,4 +1,4 @@
-"""Grids of a frozen backbone, computed once and kept on disk."""
+"""Grids of a frozen backbone, computed once and cached on disk."""
 
 import hashlib
 import json
