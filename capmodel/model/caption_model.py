@@ -26,7 +26,7 @@ class ModelConfig:
         vocabulary: number of sub-words.
         hidden: size of the LSTM and of the embeddings.
         attention_size: dimension of the space in which grid and decoder state are compared.
-        normalizer: how attention scores become weights: "softmax", "sparsemax" or "hard".
+        normalizer: how attention scores become weights: a name of `NORMALIZERS`.
         dropout: in training.
     """
 
