@@ -1,4 +1,4 @@
-"""Captions photos from the command line: python -m capmodel PHOTO_OR_FOLDER..."""
+"""Captions photos from the command line: `capmodel PHOTO_OR_FOLDER...`, or `python -m capmodel` from a checkout."""
 
 import argparse
 import json
@@ -18,7 +18,8 @@ from capmodel.photos import PhotoError, list_photos, load_photo
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status: 0, or 1 if a photo could not be captioned."""
     parser = argparse.ArgumentParser(
-        prog="python -m capmodel", description="Captions photos and shows where the model looked."
+        prog="python -m capmodel" if Path(sys.argv[0]).name == "__main__.py" else "capmodel",
+        description="Captions photos and shows where the model looked.",
     )
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
     parser.add_argument("--beam", type=int, default=5, help="captions kept during the search; 1 is greedy (default 5)")

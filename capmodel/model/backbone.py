@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -41,6 +42,9 @@ class GridEncoder(nn.Module):
         ValueError: the name is in neither family, or the size is no multiple of 32.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, name: str = "resnet26d", *, pretrained: bool = False, image_size: int = 256):
         super().__init__()
         if name.partition(".")[0] not in backbone_names():
@@ -48,16 +52,16 @@ class GridEncoder(nn.Module):
                 f"{name!r} is neither a ResNet nor a DenseNet of timm. Names of these families look like "
                 f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.backbone.backbone_names() lists all."
             )
-        self.network = timm.create_model(name, pretrained=pretrained, num_classes=0)
+        self.network: Any = timm.create_model(name, pretrained=pretrained, num_classes=0)
         config = self.network.pretrained_cfg
         stride = self.network.feature_info[-1]["reduction"]
         if image_size % stride:
             raise ValueError(f"image_size must be a multiple of {stride} for {name}, not {image_size}")
         self.name = name
         self.image_size = image_size
-        self.interpolation = config["interpolation"]
-        self.channels = self.network.num_features
-        self.grid_size = image_size // stride
+        self.interpolation: str = config["interpolation"]
+        self.channels: int = self.network.num_features
+        self.grid_size: int = image_size // stride
         # timm's mean and std are for pixels in 0..1, ours are in 0..255.
         self.register_buffer("mean", 255 * torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
@@ -112,7 +116,7 @@ def compact(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def stage_maps(network: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+def stage_maps(network: Any, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
     """A timm network's last feature map and its stage outputs from stride 4 on, for normalized inputs."""
     last, maps = network.forward_intermediates(inputs)
     strides = [info["reduction"] for info in network.feature_info]

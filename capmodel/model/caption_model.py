@@ -27,7 +27,7 @@ class ModelConfig:
         vocabulary: number of sub-words.
         hidden: size of the LSTM and of the embeddings.
         attention_size: dimension of the space in which grid and decoder state are compared.
-        normalizer: how attention scores become weights: "softmax", "sparsemax" or "hard".
+        normalizer: how attention scores become weights: a name of `NORMALIZERS`.
         dropout: in training.
     """
 
@@ -105,7 +105,8 @@ class CaptionModel(nn.Module):
             weights |= {name: value for name, value in shared.items() if name.startswith(BACKBONE)}
         model = cls(config, encoder)
         fill(model, weights, folder / WEIGHTS)
-        return model.to(memory_format=torch.channels_last).eval()
+        # PyTorch's types leave memory_format out.
+        return model.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
 
 
 def base_folder(folder: Path) -> Path:

@@ -8,6 +8,7 @@ differs by about 2 %, and of captions that are nearly as good as each other anot
 import copy
 import weakref
 import zlib
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -82,9 +83,9 @@ class FastEncoder:
 class _Features(nn.Module):
     """A timm network up to its last feature map."""
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: Any):
         super().__init__()
-        self.network = network
+        self.network: Any = network
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.network.forward_features(inputs)
@@ -98,7 +99,9 @@ def _prepared(encoder: GridEncoder, dtype: torch.dtype) -> nn.Module:
     state = state_of(encoder)
     kept = _made.setdefault(encoder, {})
     if dtype not in kept or kept[dtype][0] != state:
-        kept[dtype] = state, _fused(encoder).to(dtype, memory_format=torch.channels_last)
+        network = _fused(encoder)
+        # PyTorch's types leave memory_format out.
+        kept[dtype] = state, network.to(dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return kept[dtype][1]
 
 

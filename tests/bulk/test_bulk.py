@@ -229,7 +229,7 @@ def test_without_ray_it_says_what_to_install(monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit) as end:
         main([str(PHOTOS), "--out", str(tmp_path / "out")])
     assert end.value.code == 2
-    assert 'pip install "ray[data]"' in capsys.readouterr().err
+    assert 'pip install "capmodel[bulk]"' in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
