@@ -38,7 +38,9 @@ class Tokenizer:
         try:
             self._pieces = sentencepiece.SentencePieceProcessor(model_file=str(path))
         except RuntimeError as error:
-            message = f"{path} is no whole sentencepiece model: it is damaged or was cut short; copy or download it again."
+            message = (
+                f"{path} is no whole sentencepiece model: it is damaged or was cut short; copy or download it again."
+            )
             raise ValueError(message) from error
         special = tuple(getattr(self._pieces, f"{name}_id")() for name in ("pad", "unk", "bos", "eos"))
         if special != (PAD, UNKNOWN, START, END):
