@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from capmodel.model.backbone import GridEncoder
-from capmodel.photos import load_photo, squash
+from capmodel.photos import load_photo, load_square
 from train.data.crops import gentle_crop
 from train.data.datasets import DataSet
 from train.fit import made_by_first
@@ -87,7 +87,7 @@ def encode_photos(
         if view.crop:
             square = gentle_crop(load_photo(photo), encoder.image_size, np.random.default_rng((*view, number)))
         else:
-            square = squash(load_photo(photo, at_least=encoder.image_size), encoder.image_size, encoder.interpolation)
+            square = load_square(photo, encoder.image_size, encoder.interpolation)
         return torch.from_numpy(square[:, ::-1].copy() if view.mirrored else square)
 
     with ThreadPoolExecutor(4) as pool:
