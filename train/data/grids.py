@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -20,6 +23,7 @@ from train.data.datasets import DataSet
 from train.fit import made_by_first
 
 BATCH = 32
+ABANDONED = 3600  # seconds since anything was written to an unfinished file, after which its run must be dead
 
 
 class View(NamedTuple):
@@ -48,7 +52,9 @@ def cached_grids(
     """The photos' grids as a read-only fp16 array (N, L, D), mapped from disk, not held in memory.
 
     They are computed on the first call and found again by weights, photos (path, size and time of
-    change) and view, so a changed backbone or photo never meets an old grid.
+    change) and view, so a changed backbone or photo never meets an old grid. Of several runs that
+    compute the same at the same time, each writes a file of its own, and the one that is done first
+    leaves it for all.
 
     Args:
         folder: where the arrays are kept; all machines must share it.
@@ -101,14 +107,30 @@ def encode_photos(
 
 def _compute(encoder: GridEncoder, photos: Sequence[Path], path: Path, accelerator: Accelerator, view: View) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    shape = (len(photos), encoder.grid_size**2, encoder.channels)
-    grids = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
-    done = 0
-    with tqdm(total=len(photos), desc="grids", unit="photo") as bar:
-        for batch in encode_photos(encoder, photos, accelerator, view):
-            grids[done : done + len(batch)] = batch
-            done += len(batch)
-            bar.update(len(batch))
-    grids.flush()
-    partial.replace(path)  # an array that is there is whole
+    _remove_abandoned(path.parent)
+    partial = path.with_name(f"{path.stem}-{uuid4().hex}.partial")
+    try:
+        shape = (len(photos), encoder.grid_size**2, encoder.channels)
+        grids = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
+        done = 0
+        with tqdm(total=len(photos), desc="grids", unit="photo") as bar:
+            for batch in encode_photos(encoder, photos, accelerator, view):
+                grids[done : done + len(batch)] = batch
+                done += len(batch)
+                os.utime(partial)  # writes to a mapped file need not show
+                bar.update(len(batch))
+        grids.flush()
+        if not path.exists():
+            partial.replace(path)  # an array that is there is whole
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Removes the unfinished arrays of runs that were killed."""
+    for partial in folder.glob("grids-*.partial"):
+        try:
+            if time.time() - partial.stat().st_mtime > ABANDONED:
+                partial.unlink()
+        except FileNotFoundError:  # finished, or removed by another run
+            pass
