@@ -292,7 +292,10 @@ def main() -> None:
     options = parser.parse_args()
     limit_pools(2)
     with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see Album
-        captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
+        try:
+            captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
+        except (ValueError, OSError, RuntimeError) as error:
+            parser.exit(2, f"{parser.prog}: {error}\n")
     retention_seconds = round(60 * options.retention_minutes)
     page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, retention_seconds=retention_seconds)
     if options.check:

@@ -42,9 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         decode = DecodeOptions(beam=options.beam)
-        captioner = Captioner.from_pretrained(options.model, precision=options.precision)
-    except (ValueError, FileNotFoundError, RuntimeError) as error:
+    except ValueError as error:
         parser.error(str(error))
+    try:
+        captioner = Captioner.from_pretrained(options.model, precision=options.precision)
+    except (ValueError, OSError, RuntimeError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")  # without the usage, which was right
     paths = list(_expand(options.photos))
     if not paths:
         parser.error("there are no photos in " + ", ".join(map(str, options.photos)))

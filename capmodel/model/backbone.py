@@ -7,10 +7,13 @@ from typing import Any
 
 import timm
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from capmodel.model.files import fill, read_settings, read_weights
+
 FAMILIES = ("resnet", "densenet")
+CONFIG, WEIGHTS = "backbone.json", "backbone.safetensors"
 
 
 def backbone_names() -> list[str]:
@@ -76,15 +79,25 @@ class GridEncoder(nn.Module):
         """Writes ``backbone.json`` and ``backbone.safetensors``, as `compact` has them."""
         folder.mkdir(parents=True, exist_ok=True)
         settings = {"name": self.name, "image_size": self.image_size}
-        (folder / "backbone.json").write_text(json.dumps(settings) + "\n")
-        save_file(compact(self.state_dict()), folder / "backbone.safetensors", metadata={"format": "pt"})
+        (folder / CONFIG).write_text(json.dumps(settings) + "\n")
+        save_file(compact(self.state_dict()), folder / WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
+    @torch.inference_mode(False)  # weights that are made in inference mode could never be trained
     def load(cls, folder: Path) -> "GridEncoder":
-        """Reads what `save` wrote."""
-        settings = json.loads((folder / "backbone.json").read_text())
-        encoder = cls(settings["name"], image_size=settings["image_size"])
-        encoder.load_state_dict(load_file(folder / "backbone.safetensors"))
+        """Reads what `save` wrote.
+
+        Raises:
+            FileNotFoundError: a file is missing in the folder.
+            ValueError: a file is damaged, or lacks a setting.
+            RuntimeError: the weights do not fit the settings.
+        """
+        settings = read_settings(folder, CONFIG)
+        name, image_size = settings.get("name"), settings.get("image_size")
+        if not isinstance(name, str) or not isinstance(image_size, int):
+            raise ValueError(f"{folder / CONFIG} does not say which backbone it is of: {settings}.")
+        encoder = cls(name, image_size=image_size)
+        fill(encoder, read_weights(folder, WEIGHTS), folder / WEIGHTS)
         return encoder
 
     def stages(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:

@@ -5,13 +5,14 @@ the network does too: that is twice as fast, and rounds every number to 8 binary
 differs by about 2 %, and of captions that are nearly as good as each other another one may win.
 """
 
+import copy
 import weakref
+import zlib
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
-from torch.fx.proxy import TraceError
 
 from capmodel.model.backbone import GridEncoder
 
@@ -25,8 +26,20 @@ def has_bfloat16() -> bool:
 
 def state_of(module: nn.Module) -> tuple:
     """Equal as long as nobody wrote to the module's weights or moved them."""
-    # A tensor counts how often it was written to.
-    return tuple((value.data_ptr(), value._version) for value in module.state_dict().values())
+    return tuple((value.data_ptr(), _writes(value)) for value in module.state_dict().values())
+
+
+def _writes(value: Tensor) -> int:
+    """Changes when a tensor is written to: PyTorch's count, or the checksum of one that was made in inference mode.
+
+    PyTorch does not count writes to such a tensor, so all of it must be read, which costs about 1 ms a megabyte.
+    """
+    try:
+        if not value.is_inference():
+            return value._version
+    except RuntimeError:  # made in inference mode and moved outside
+        pass
+    return zlib.crc32(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
 
 
 class FastEncoder:
@@ -93,8 +106,11 @@ def _prepared(encoder: GridEncoder, dtype: torch.dtype) -> nn.Module:
 
 
 def _fused(encoder: GridEncoder) -> nn.Module:
-    network = _Features(encoder.network).eval()
+    """A copy of the network in eval mode, its BatchNorms fused if PyTorch can follow how it computes."""
+    network = copy.deepcopy(_Features(encoder.network)).eval()
     try:
-        return fuse(network)  # a copy
-    except TraceError:
-        return _Features(encoder.network)
+        return fuse(network)
+    # It runs the network's Python code on stand-ins for tensors. Where that asks for their size or values it may fail
+    # with almost any error, and the network is right as it is.
+    except Exception:
+        return network
