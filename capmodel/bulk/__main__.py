@@ -59,7 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         import ray.data
     except ImportError as error:
-        parser.error(f'captioning in bulk needs Ray Data, which is not there ({error}): pip install "capmodel[bulk]"')
+        parser.error(
+            f"captioning in bulk needs Ray Data, which is not there ({error}): "
+            'pip install "capmodel[bulk]", or in a checkout pip install ".[bulk]"'
+        )
     for name in ("workers", "batch_size", "part_size"):
         if (value := getattr(options, name)) is not None and value < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1, not {value}")

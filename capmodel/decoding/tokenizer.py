@@ -24,7 +24,7 @@ class Tokenizer:
     Kudo & Richardson (2018), "SentencePiece".
 
     Args:
-        path: a sentencepiece model file, as `train.tokenizer` makes it.
+        path: a sentencepiece model file, as `train.data.tokenizer` makes it.
 
     Raises:
         FileNotFoundError: there is no such file.

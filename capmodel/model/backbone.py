@@ -50,7 +50,7 @@ class GridEncoder(nn.Module):
         if name.partition(".")[0] not in backbone_names():
             raise ValueError(
                 f"{name!r} is neither a ResNet nor a DenseNet of timm. Names of these families look like "
-                f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.backbone.backbone_names() lists all."
+                f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.model.backbone.backbone_names() lists all."
             )
         self.network: Any = timm.create_model(name, pretrained=pretrained, num_classes=0)
         config = self.network.pretrained_cfg

@@ -1,4 +1,4 @@
-"""Several visitors at once: all captions arrive, each where it belongs. `train.load_test` does the same with more."""
+"""Several visitors at once: all captions arrive, each where it belongs."""
 
 import json
 import subprocess
