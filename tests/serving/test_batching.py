@@ -90,7 +90,7 @@ def test_what_cannot_be_loaded_is_an_error_of_its_asker_only(batch):
 
 def test_a_call_has_its_turn_between_batches(batch):
     order, gate = [], threading.Event()
-    batcher = batch(lambda items: order.append(list(items)) or gate.wait(5) and items, 8, patience=30)
+    batcher = batch(lambda items: order.append(list(items)) or (gate.wait(5) and items), 8, patience=30)
     futures = [batcher.submit(0)]
     wait_until(lambda: order)
     futures += [batcher.submit(1), batcher.call(lambda: order.append("call")), batcher.submit(2)]
@@ -117,7 +117,7 @@ def test_a_result_too_few_is_an_error(batch):
 @pytest.mark.parametrize("patience", [0.0, 30.0])
 def test_closing_fails_what_waits_and_ends_the_thread(patience):
     started, gate, loading = threading.Event(), threading.Event(), Future()
-    batcher = Batcher(lambda items: started.set() or gate.wait(5) and items, 1, patience)
+    batcher = Batcher(lambda items: started.set() or (gate.wait(5) and items), 1, patience)
     first = batcher.submit(1)
     assert started.wait(5)
     waiting = [batcher.submit(2), batcher.submit(3, after=loading), batcher.call(lambda: 4)]

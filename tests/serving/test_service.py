@@ -13,7 +13,6 @@ from capmodel.decoding.alternatives import END_WORD
 from capmodel.explain.occlusion import occlude_word
 from capmodel.serving import service as module
 from capmodel.serving.errors import PhotoGone, ServerClosing
-from capmodel.serving.folders import ServerFolder
 from capmodel.serving.limits import Limits
 from capmodel.serving.service import CaptionService
 from capmodel.serving.store import PhotoStore
@@ -23,19 +22,17 @@ LETTER = b"\xff\xd8\xff Dear reader"  # begins as a JPEG does
 
 
 @pytest.fixture
-def serve(tmp_path):
+def serve(server):
     """Makes services over captioners, which are closed in the end."""
-    made, folder = [], ServerFolder(tmp_path)
+    made = []
 
     def make(captioners, **limits) -> CaptionService:
-        made.append(CaptionService(captioners, PhotoStore(folder, Limits(**limits))))
+        made.append(CaptionService(captioners, PhotoStore(server, Limits(**limits))))
         return made[-1]
 
     yield make
     for service in made:
         service.close()
-    folder.close()
-    assert list(tmp_path.iterdir()) == []
 
 
 def add(service: CaptionService, data: bytes) -> str:
@@ -236,11 +233,11 @@ def test_only_so_many_grids_stay_in_memory(serve, tiny_captioner, monkeypatch):
     assert asyncio.run(service.preview(photos[1])).startswith("data:image/jpeg")
 
 
-def test_closing_answers_those_who_wait_and_leaves_nothing(tmp_path, tiny_captioner, monkeypatch):
+def test_closing_answers_those_who_wait_and_leaves_nothing(server, tiny_captioner, monkeypatch):
     real, gate = module.load_photo, threading.Event()
     monkeypatch.setattr(module, "load_photo", lambda *given, **more: gate.wait(1) or real(*given, **more))
-    folder, threads = ServerFolder(tmp_path), threading.active_count()
-    service = CaptionService([tiny_captioner], PhotoStore(folder))
+    threads = threading.active_count()
+    service = CaptionService([tiny_captioner], PhotoStore(server))
     photos = [service.store.add_file(photo) for photo in FIVE]
 
     async def ask():
@@ -254,8 +251,7 @@ def test_closing_answers_those_who_wait_and_leaves_nothing(tmp_path, tiny_captio
         asyncio.run(service.caption(photos[0], "softmax"))
     with pytest.raises(ServerClosing):
         add(service, FIVE[0].read_bytes())
-    assert not list(folder.path.iterdir())
-    folder.close()
+    assert not list(server.path.iterdir())
     deadline = time.monotonic() + 5
     while threading.active_count() > threads:
         assert time.monotonic() < deadline, threading.enumerate()
