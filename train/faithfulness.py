@@ -8,7 +8,7 @@ Writes ``faithfulness.json`` and ``faithfulness.png``. A model measured before w
 and precision is not measured again, so that others can be added to a figure.
 
 What is judged is each model's own best caption (beam 5) of the first photos of the dev split. For every content word,
-all 64 cells are ranked, and the first k of a ranking hidden. Cells are hidden for the whole caption: the decoder runs
+all cells are ranked, and the first k of a ranking hidden. Cells are hidden for the whole caption: the decoder runs
 from its start and reads the same words as before, and the fall of the word's log-probability counts. The rankings:
 
 - attention: the word's map, as the page shows it (the mean over its tokens);
@@ -20,7 +20,7 @@ from its start and reads the same words as before, and the fall of the word's lo
   for the word first, those against it last. A map has no sign: it cannot tell one from the other. So rank correlations
   with it are given for the values and for their sizes.
 
-Hidden in the grid, a cell's vector becomes the grid's mean (which still holds a 64th of it). Hidden in the photo, it
+Hidden in the grid, a cell's vector becomes the grid's mean (which still holds its share of it, a 64th of 64 cells). Hidden in the photo, it
 has the photo's mean colour, and the encoder runs again; since a cell's vector sees far beyond the cell, only this hides
 a place. From none to all cells hidden one gets the deletion curve, the other way round the insertion curve (Petsiuk
 et al. 2018, "RISE"), after the perturbation curves of Samek et al. (2017), "Evaluating the Visualization of What a

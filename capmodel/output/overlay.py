@@ -1,4 +1,4 @@
-"""Draws where the model looked: a overlay over the photo that lifts where attention lies.
+"""Draws where the model looked: an overlay over the photo that lifts where attention lies.
 
 All maps of a caption share one scale, in "x uniform": at 1x a cell gets as much attention as if the
 model looked everywhere alike. So a flat map looks flat.
@@ -15,7 +15,7 @@ from capmodel.caption import Caption
 OVERLAY_COLOR = np.array([8, 10, 24], np.float32)  # dark blue
 SHOWN_SIDE = 1280  # longer side of a photo in a browser, in pixels
 OPACITY = 0.82  # of the overlay where there is no attention
-CLEAR = 8.0  # x uniform: a cell that gets an eighth of all attention shows unveiled, whatever the others get
+CLEAR = 8.0  # x uniform: of 64 cells, one with an eighth of all attention shows unveiled, whatever the others get
 
 
 def times_uniform(weights: np.ndarray) -> np.ndarray:

@@ -84,6 +84,7 @@ class PhotoStore:
             piece = bytearray()
             async for chunk in stream:
                 piece += chunk
+                self._check_size(upload.size + len(piece))
                 if len(piece) >= (PIECE if upload.size else START):
                     await result_of(self._submit(upload.write, bytes(piece)))
                     piece.clear()
