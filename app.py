@@ -101,10 +101,10 @@ def example_photos(remarks: bool) -> list[dict]:
 class Page(gr.Blocks):
     """The page; closing it also closes what answers it, and deletes all that visitors left."""
 
-    protocol: Protocol
+    player_protocol: Protocol  # `protocol` is Gradio's own
 
     def close(self, verbose: bool = True) -> None:
-        self.protocol.close()  # first, so that nobody who waits keeps the server from ending
+        self.player_protocol.close()  # first, so that nobody who waits keeps the server from ending
         super().close(verbose)
 
 
@@ -117,7 +117,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         limits: how much visitors may leave here, and for how long.
     """
     folder = server_folder()
-    uploads = ApiUploads(folder.make("gradio"), limits.stored_bytes)
+    gradio_folder = folder.make("gradio")
     service = CaptionService(captioners, PhotoStore(folder, limits))
     jobs = Jobs(folder, limits, (PhotoGone, PhotoError))
     protocol = Protocol(service, jobs, {photo.name: photo for photo in PHOTOS.glob("*.jpg")})
@@ -157,7 +157,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
     # delete_cache: for what comes in through the API, and is not asked about.
     sweep = (max(1, int(limits.retention_seconds // 10)), int(limits.retention_seconds))
     with Page(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:
-        page.protocol = protocol
+        page.player_protocol = protocol
         gr.Markdown(INTRO)
         value = {
             "samples": example_photos(remarks),
@@ -171,6 +171,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
             attention = gr.Dropdown(kinds, value=kinds[0], label="attention")
         button.click(caption_photo, [photo, attention], found, api_name="caption", concurrency_limit=4)
     page.queue(max_size=64)
+    uploads = ApiUploads(gradio_folder, limits.stored_bytes)
     routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved)]
     around = {"routes": routes, "middleware": [Middleware(uploads.middleware)]}
     return page, {"app_kwargs": around, "max_file_size": limits.photo_bytes, **LAUNCH}

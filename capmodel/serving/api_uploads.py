@@ -27,11 +27,12 @@ class ApiUploads:
 
     Args:
         folder: where Gradio writes them.
-        most_bytes: in the folder.
+        most_bytes: of the folder, besides what is in it now.
     """
 
     def __init__(self, folder: Path, most_bytes: int):
-        self._folder, self._most = folder, most_bytes
+        self._folder = folder
+        self._most = most_bytes + self._size()
         self._lock = threading.Lock()
         self._uses: Counter[str] = Counter()  # of each file, as often as it was uploaded
         self._announced = 0  # bytes on their way
