@@ -245,8 +245,9 @@ def main() -> None:
             return
         page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
     finally:
+        server_folder().close()  # first: whoever ends a server may not wait for long
         page.close(verbose=False)
-        server_folder().close()
+        server_folder().close()  # for what was still on its way
 
 
 if __name__ == "__main__":

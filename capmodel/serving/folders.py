@@ -79,10 +79,9 @@ class ServerFolder:
         _delete(self.path / name)
 
     def close(self) -> None:
-        """Deletes the folder and all that is in it."""
+        """Deletes the folder and all that is in it. May be called again, for what was written meanwhile."""
         with self._guard:
             if self._owner == os.getpid():
-                self._owner = 0
                 _delete(self.path)
                 self._unlock()
 

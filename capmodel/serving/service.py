@@ -175,11 +175,11 @@ class CaptionService:
         return CaptionedPhoto(name, await self.pixels(photo), captions)
 
     def close(self) -> None:
-        """Ends the threads, and deletes the photos; whoever waits gets `ServerClosing`."""
+        """Deletes the photos and ends the threads; whoever waits gets `ServerClosing`, or `PhotoGone`."""
+        self.store.close()  # first: whoever ends a server may not wait until a batch is done
         self._trimmer.close()
         self._loaders.shutdown(wait=False, cancel_futures=True)
         self._worker.close()
-        self.store.close()
 
     # ---- in the askers' threads ----
 

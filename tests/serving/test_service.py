@@ -246,7 +246,7 @@ def test_closing_answers_those_who_wait_and_leaves_nothing(server, tiny_captione
         await asyncio.to_thread(service.close)
         return await asyncio.gather(*waiting, return_exceptions=True)
 
-    assert {type(each) for each in asyncio.run(ask())} == {ServerClosing}
+    assert {type(each) for each in asyncio.run(ask())} <= {ServerClosing, PhotoGone}
     with pytest.raises((ServerClosing, PhotoGone)):
         asyncio.run(service.caption(photos[0], "softmax"))
     with pytest.raises(ServerClosing):
