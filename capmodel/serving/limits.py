@@ -10,6 +10,7 @@ class Limits:
     Attributes:
         retention_seconds: photos, and files made of them, are deleted after so long.
         photo_bytes: of one photo's file.
+        upload_seconds: for a photo to arrive.
         incoming_bytes: of all uploads that are not complete yet.
         stored_bytes: of all photos on disk, incomplete ones included; the least recently used leave first.
         photos: kept at a time; the least recently used leave first.
@@ -22,6 +23,7 @@ class Limits:
 
     retention_seconds: float = 45 * 60
     photo_bytes: int = 100_000_000
+    upload_seconds: float = 10 * 60
     incoming_bytes: int = 1_000_000_000
     stored_bytes: int = 2_000_000_000
     photos: int = 1000

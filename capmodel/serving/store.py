@@ -4,6 +4,7 @@ A photo is named by its content (SHA-256), so it is stored once however often it
 name it. The folder is out of reach of any web server.
 """
 
+import asyncio
 import logging
 import threading
 import time
@@ -77,9 +78,16 @@ class PhotoStore:
 
         Raises:
             PhotoError: it is too large, or its first bytes tell that it is no photo.
-            Refused: there is no room for it.
+            Refused: there is no room for it, or it takes too long.
         """
         self._check_size(length or 0)
+        try:
+            async with asyncio.timeout(self.limits.upload_seconds):
+                return await self._receive(stream)
+        except TimeoutError as error:
+            raise Refused("This photo took too long to arrive; please try again.") from error
+
+    async def _receive(self, stream: AsyncIterator[bytes]) -> str:
         with await result_of(self._submit(Upload, self)) as upload:
             piece = bytearray()
             async for chunk in stream:

@@ -152,6 +152,19 @@ def test_only_so_many_bytes_are_on_their_way(make_store):
     assert store._incoming == 0
 
 
+def test_an_upload_that_stalls_gives_its_room_back(make_store):
+    store = make_store(upload_seconds=0.3)
+
+    async def stalled():
+        yield FIVE[0].read_bytes()[:50_000]
+        await asyncio.sleep(30)
+
+    with pytest.raises(Refused, match="too long"):
+        asyncio.run(store.receive(stalled()))
+    assert store.files() == []
+    assert store._incoming == 0
+
+
 def test_the_least_recently_used_leave_when_it_is_full(make_store):
     left = []
     store = make_store(photos=3)
