@@ -2,23 +2,34 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import Popen
+from statistics import median
+from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
-from threading import Event
 
 import httpx
 
 from capmodel import Captioner
 from tests.benchmarks.page import make_photos, serve_page
-from tests.soak.report import memory_of
 
 PATIENCE = 600.0  # seconds for an upload to be answered
 PERIOD = 0.25  # seconds between two looks at the page
+IDLE = 3.0  # seconds of looks while nothing else happens
+LOOK = """
+import select, sys, time, urllib.request
+print(flush=True)
+while True:
+    began = time.monotonic()
+    urllib.request.urlopen(sys.argv[1]).read()
+    print(time.monotonic() - began, flush=True)
+    if select.select([sys.stdin], [], [], float(sys.argv[2]))[0]:
+        break
+"""
 
 
 def run_uploads(count: int) -> dict:
@@ -40,26 +51,13 @@ def run_uploads(count: int) -> dict:
 def measure_uploads(address: str, server: Popen, sources: list[Path], count: int) -> dict:
     """Sends photos at once, and looks at the page all the while: slowest answers in seconds, memory in megabytes."""
     expected = [caption.text for caption in Captioner.from_pretrained(precision="fp32")(sources)]
-    looks, memory, done = [], [memory_of(server.pid)], Event()
-
-    def look() -> None:
-        while not done.is_set():
-            began = time.monotonic()
-            httpx.get(address, timeout=PATIENCE).raise_for_status()
-            looks.append(time.monotonic() - began)
-            memory.append(memory_of(server.pid))
-            done.wait(PERIOD)
-
-    with ThreadPoolExecutor(1) as watcher:
-        watching = watcher.submit(look)
+    with looking(address) as idle:
+        time.sleep(IDLE)
+    with looking(address) as looks:
         began = time.monotonic()
-        try:
-            with sending(address, sources, count, "first") as answers:
-                found = [answer.result() for answer in answers]
-        finally:
-            done.set()
+        with sending(address, sources, count, "first") as answers:
+            found = [answer.result() for answer in answers]
         seconds = time.monotonic() - began
-        watching.result()
     texts = [_text(answer) for answer in found]
     return {
         "uploads": count,
@@ -68,7 +66,9 @@ def measure_uploads(address: str, server: Popen, sources: list[Path], count: int
         "seconds": round(seconds, 1),
         "looks": len(looks),
         "slowest_look": round(max(looks), 2),
-        "peak_megabytes": round(max(max(memory), peak_memory(server.pid)) / 1e6),
+        "idle_look": round(median(idle), 2),
+        "median_look": round(median(looks), 2),
+        "peak_megabytes": round(peak_memory(server.pid) / 1e6),
     }
 
 
@@ -87,6 +87,18 @@ def end_in_the_middle(address: str, server: Popen, sources: list[Path], count: i
         server.send_signal(signal.SIGTERM)
         status = server.wait(60)
     return {"waiting_at_the_end": waiting, "ended_after": round(time.monotonic() - began, 1), "status": status}
+
+
+@contextmanager
+def looking(address: str) -> Iterator[list[float]]:
+    """Opens the page again and again; the list has, in the end, the seconds that each answer took."""
+    found: list[float] = []
+    # A process of its own: in this one, a hundred threads would keep it waiting.
+    with Popen([sys.executable, "-c", LOOK, address, str(PERIOD)], stdin=PIPE, stdout=PIPE, text=True) as looker:
+        assert looker.stdout
+        looker.stdout.readline()  # it is there
+        yield found
+        found += [float(line) for line in looker.communicate("\n")[0].split()]
 
 
 @contextmanager
