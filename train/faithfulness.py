@@ -47,18 +47,13 @@ import torch
 from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
+from capmodel.caption import FUNCTION_WORDS
 from capmodel.decoding.beam_search import beam_search
 from train.data.datasets import load_split
 from train.metrics.faithfulness_report import draw_report, summarize
 from train.metrics.occlusion_curves import DRAWS, Reading, Settings, measure_photo
 from train.metrics.saliency import PATH_STEPS
 
-# As in assets/player/game.js: words that stand for nothing one could see.
-FUNCTION_WORDS = frozenset((
-    "a", "an", "the", "and", "or", "of", "in", "on", "at", "by", "to", "from", "with", "for", "into", "onto", "over",
-    "through", "near", "is", "are", "was", "be", "been", "being", "his", "her", "its", "their", "it", "he", "she",
-    "they", "that", "this", "there", "as", "while", "who", "which", "up", "down", "out", "off",
-))  # fmt: skip
 BATCH = 16  # photos captioned at once
 
 

@@ -1,182 +1,224 @@
-// Part 9: photos come in: dropped, chosen, pasted, taken, or from the examples. Only on the page, not offline.
+/** @import { Captioned, Engine, Item, Sample } from '../types.d.ts' */
+/** @import { Store } from './store.js' */
+import { painted } from './dom.js';
+import { forget, pictureOf } from './picture.js';
+import { textOf } from './text.js';
 
-const LARGEST = 100e6;     // bytes a file
-const SHOWN_SIDE = 1600;   // longer side of the picture that the page keeps of a photo, in pixels
-const AT_ONCE = 6;         // photos on their way, as many as browsers send at once; some are captioned together
+const AT_ONCE = 6; // photos on their way, as many as browsers send at once; some are captioned together
 const PHOTO_NAME = /\.(jpe?g|jpe|png|webp|gif|bmp|tiff?|hei[cf]|avif|ppm|pgm|jp2)$/i;
 
-let queue = [], running = 0, stopped = false;
-let answered = false;      // of these photos one: the first photo goes alone, so that it is there soonest
-
-// Sends a photo as it is; the answer is its caption.
-const send = async (file, one) => (await fetch(`photo?attention=${one.attention}`, { method: 'POST', body: file })).json();
-
-function addPhotos(files) {
-  answered = running > 0;
-  for (const file of files) {
-    const one = addItem({ name: file.name || 'pasted photo', remove: () => dropItem(one) });
-    one.bring = () => send(file, one);
-    one.picture = () => pictureOf(file, one);
-    if (file.size > LARGEST) finish(one, { error: 'This file is larger than 100 MB; please make it smaller.' });
-    else if (!file.type.startsWith('image/') && !PHOTO_NAME.test(file.name)) finish(one, { error: 'This file is not a photo.' });
-    else queue.push(one);
-  }
-  stopped = false;
-  pump();
+/**
+ * Why a file is not even sent, or ''.
+ *
+ * @param {Pick<File, 'name' | 'type' | 'size'>} file
+ * @param {number} largest in bytes
+ */
+export function refusal({ name, type, size }, largest) {
+  if (size > largest) return `This file is larger than ${Math.round(largest / 1e6)} MB; please make it smaller.`;
+  if (!type.startsWith('image/') && !PHOTO_NAME.test(name)) return 'This file is not a photo.';
+  return '';
 }
 
-function addSamples(samples) {
-  answered = running > 0;
-  for (const sample of samples) {
-    const present = items.find(each => each.sample === sample.file);
-    if (present) {
-      if (samples.length === 1 && present.state === 'done') pick(present);
-      continue;
+/** Brings photos to the engine, some at a time, and their captions into the store. */
+export class Captioning {
+  #store;
+  #engine;
+  #say;
+  #largest;
+  /** @type {Item[]} */
+  #queue = [];
+  #running = 0;
+  #answered = false; // one of these photos: the first goes alone, so that its caption is there soonest
+  /** @type {WeakSet<Item>} */
+  #sharpening = new WeakSet();
+
+  /**
+   * @param {object} parts
+   * @param {Store} parts.store
+   * @param {Engine} parts.engine
+   * @param {(text: string) => void} parts.say
+   * @param {number} parts.largest bytes a file
+   */
+  constructor({ store, engine, say, largest }) {
+    this.#store = store;
+    this.#engine = engine;
+    this.#say = say;
+    this.#largest = largest;
+  }
+
+  /** @param {File[]} files */
+  addFiles(files) {
+    this.#answered = this.#running > 0;
+    for (const file of files) {
+      const item = this.#store.add({ name: file.name || 'pasted photo', source: { file } });
+      const error = refusal(file, this.#largest);
+      if (error) this.#store.update(item, { state: 'bad', error });
+      else this.#queue.push(item);
     }
-    const one = addItem({ name: sample.file, sample: sample.file, remove: () => dropItem(one) });
-    one.bring = () => server.sample({ file: sample.file, attention: one.attention });
-    one.picture = async () => sample.image.url;
-    queue.push(one);
+    this.#goOn();
   }
-  stopped = false;
-  pump();
-}
 
-// Starts what may start.
-function pump() {
-  while (!stopped && running < (answered ? AT_ONCE : 1) && queue.length) {
-    running += 1;
-    caption_one(queue.shift()).finally(async () => {
-      if (!answered) await painted();
-      answered = true;
-      running -= 1;
-      pump();
-    });
+  /**
+   * Adds the example photos that are not there yet.
+   *
+   * @param {Sample[]} samples
+   * @returns {Item | undefined} the photo, if only one was asked for and it is captioned already
+   */
+  addSamples(samples) {
+    this.#answered = this.#running > 0;
+    /** @type {Item | undefined} */
+    let present;
+    for (const sample of samples) {
+      present = this.#store.items.find(
+        ({ source }) => source && 'sample' in source && source.sample.file === sample.file,
+      );
+      if (!present) this.#queue.push(this.#store.add({ name: sample.file, source: { sample } }));
+    }
+    this.#goOn();
+    return samples.length === 1 && present?.state === 'done' ? present : undefined;
   }
-  drawProgress();
-  if (!running) sharpen();
-}
 
-async function caption_one(one) {
-  let answer;
-  one.attention = attention;
-  try {
-    answer = await one.bring();
-  } catch {
-    answer = { error: 'The server did not answer; please try again.' };
+  /** Stops sending photos, or goes on. */
+  toggle() {
+    this.#store.set({ stopped: !this.#store.state.stopped });
+    this.#pump();
+    this.#say(this.#store.state.stopped ? 'Stopped.' : 'Going on.');
   }
-  if (!items.includes(one)) return;
-  const twin = answer.key && items.find(each => each !== one && each.key === answer.key);
-  if (twin) {
-    removeItem(one);
-    say(`${one.name} is here already.`);
-    return;
+
+  /** @param {Item} item */
+  remove(item) {
+    this.#take(item);
+    this.#say(`${item.name} is removed.`);
   }
-  finish(one, answer);
-  if (one.state === 'done' && one.attention !== attention) await turn(one);   // another was chosen while it was on its way
-  const done = items.filter(each => each.state !== 'waiting').length;
-  say(`${done} of ${items.length}: ${one.state === 'done' ? textOf(one.captions[0]) : `${one.name}: ${one.error}`}`);
-}
 
-// The photo as the page shows it: made here, from the visitor's own file, if the browser can read it.
-async function pictureOf(file, one) {
-  try {
-    const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
-    const scale = Math.min(1, SHOWN_SIDE / Math.max(bitmap.width, bitmap.height));
-    const picture = make('canvas', { width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale) });
-    const context = picture.getContext('2d');
-    context.fillStyle = '#fff';   // what is transparent is captioned on white
-    context.fillRect(0, 0, picture.width, picture.height);
-    context.imageSmoothingQuality = 'high';
-    context.drawImage(bitmap, 0, 0, picture.width, picture.height);
-    bitmap.close();
-    return URL.createObjectURL(await new Promise(resolve => picture.toBlob(resolve, 'image/jpeg', 0.9)));
-  } catch {                // HEIC, TIFF and the like
-    return (await ask('picture', {}, one)).url;
+  clear() {
+    for (const item of [...this.#store.items]) this.#take(item);
+    this.#say('All photos are removed.');
+  }
+
+  /** Gives the photo in the player its full picture. */
+  async sharpen() {
+    const { item } = this.#store.state;
+    if (!item || item.url || this.#sharpening.has(item)) return;
+    this.#sharpening.add(item);
+    try {
+      this.#store.update(item, { url: await pictureOf(item, this.#engine) });
+      if (!this.#store.items.includes(item)) forget(item.url);
+    } catch {
+      // the preview stays
+    } finally {
+      this.#sharpening.delete(item);
+    }
+  }
+
+  /**
+   * A photo's captions with a kind of attention.
+   *
+   * @param {Item} item
+   * @param {string} name
+   * @returns {Promise<Captioned>}
+   */
+  async attend(item, name) {
+    const { key, captions, side, attention } = item;
+    const known = { [attention]: { key, captions, side }, ...item.withAttention };
+    const found = known[name] ?? (await this.#engine.attend(item, name));
+    this.#store.update(item, { withAttention: { ...known, ...item.withAttention, [name]: found } });
+    return found;
+  }
+
+  /**
+   * Captions all photos, and those to come, with a kind of attention.
+   * @param {string} name
+   */
+  async useAttention(name) {
+    this.#store.set({ attention: name });
+    for (const item of this.#store.captioned) await this.#turn(item);
+    this.#say(`Captions are now written with ${name} attention.`);
+  }
+
+  /**
+   * Captions a photo anew with the attention that is in use now.
+   * @param {Item} item
+   */
+  async #turn(item) {
+    const name = this.#store.state.attention;
+    const { key, captions, side } = await this.attend(item, name);
+    const late = this.#store.state.attention !== name; // another choice in the meantime
+    if (late || item.attention === name || !this.#store.items.includes(item)) return;
+    this.#store.update(item, { key, captions, side, attention: name, choice: 0, steered: [] });
+  }
+
+  #goOn() {
+    this.#store.set({ stopped: false });
+    this.#pump();
+  }
+
+  // Starts what may start.
+  #pump() {
+    const { state } = this.#store;
+    while (!state.stopped && this.#running < (this.#answered ? AT_ONCE : 1)) {
+      const item = this.#queue.shift();
+      if (!item) break;
+      this.#running += 1;
+      this.#caption(item).finally(async () => {
+        if (!this.#answered) await painted();
+        this.#answered = true;
+        this.#running -= 1;
+        this.#pump();
+      });
+    }
+    if (!this.#running) this.sharpen(); // a large picture takes the browser a moment: not while captions come
+  }
+
+  /** @param {Item} item */
+  async #caption(item) {
+    const { source } = item;
+    if (!source) return;
+    this.#store.update(item, { attention: this.#store.state.attention });
+    /** @type {Partial<Item>} */
+    let answer;
+    try {
+      const { key, captions, side, preview } = await this.#engine.caption(source, item.attention);
+      answer = { state: 'done', key, captions, side, preview: preview ?? '' };
+    } catch (error) {
+      answer = { state: 'bad', error: error instanceof Error ? error.message : String(error) };
+    }
+    if (!this.#store.items.includes(item)) return;
+    if (answer.key && this.#store.items.some((each) => each !== item && each.key === answer.key)) {
+      this.#take(item);
+      this.#say(`${item.name} is here already.`);
+      return;
+    }
+    this.#store.update(item, answer);
+    if (item.state === 'done') {
+      this.openFirst(item);
+      // Another attention was chosen while it was on its way. If that fails, the caption that has come stays.
+      if (item.attention !== this.#store.state.attention) await this.#turn(item).catch(() => {});
+    }
+    const { items } = this.#store;
+    const done = items.filter((each) => each.state !== 'waiting').length;
+    const said = item.state === 'done' ? textOf(item.captions[0]) : `${item.name}: ${item.error}`;
+    this.#say(`${done} of ${items.length}: ${said}`);
+  }
+
+  /**
+   * Opens a photo if none is open. The caption first, then the next photos on their way, then the player.
+   * @param {Item} item
+   */
+  async openFirst(item) {
+    if (this.#store.state.item) return;
+    await painted();
+    await painted();
+    if (this.#store.state.item || !this.#store.items.includes(item)) return;
+    this.#store.open(item);
+    if (!this.#running) this.sharpen();
+  }
+
+  /** @param {Item} item */
+  #take(item) {
+    this.#queue = this.#queue.filter((each) => each !== item);
+    this.#store.remove(item);
+    forget(item.url);
+    this.sharpen();
   }
 }
-
-function dropItem(one) {
-  queue = queue.filter(each => each !== one);
-  const next = one.card.nextElementSibling ?? one.card.previousElementSibling;
-  removeItem(one);
-  (next?.querySelector('.pick, .remove') ?? find('.choose')).focus();
-  say(`${one.name} is removed.`);
-  drawProgress();
-}
-
-function clearAll() {
-  queue = [];
-  [...items].forEach(removeItem);
-  say('All photos are removed.');
-  find('.choose').focus();
-  drawProgress();
-}
-
-function drawProgress() {
-  const done = items.filter(each => each.state !== 'waiting').length, more = done < items.length;
-  progress.hidden = !items.length;
-  Object.assign(progress.querySelector('progress'), { max: items.length || 1, value: done, hidden: !more });
-  find('.count').textContent = more ? `${done} of ${items.length}${stopped ? ', stopped' : ''}` : `${items.length} photo${items.length === 1 ? '' : 's'}`;
-  find('.stop').hidden = !more;
-  find('.stop').textContent = stopped ? 'Go on' : 'Stop';
-  root.classList.toggle('filled', items.length > 0);
-}
-
-find('.stop').onclick = () => {
-  stopped = !stopped;
-  pump();
-  say(stopped ? 'Stopped.' : 'Going on.');
-};
-find('.clear').onclick = clearAll;
-
-// ---- chosen, dropped, pasted ----
-
-for (const input of element.querySelectorAll('.files, .shot'))
-  input.onchange = () => {
-    addPhotos([...input.files]);
-    input.value = '';      // the same photo may be chosen again
-  };
-find('.choose').onclick = () => find('.files').click();
-
-if (server) {
-  const carriesFiles = event => [...event.dataTransfer?.types ?? []].includes('Files');
-  document.addEventListener('paste', event => { if (event.clipboardData?.files.length) addPhotos([...event.clipboardData.files]); });
-  document.addEventListener('dragover', event => {
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    root.classList.add('dropping');
-  });
-  document.addEventListener('dragleave', event => { if (!event.relatedTarget) root.classList.remove('dropping'); });
-  document.addEventListener('drop', event => {
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    root.classList.remove('dropping');
-    addPhotos([...event.dataTransfer.files]);
-  });
-}
-
-// ---- taken: the camera in the page, or the phone's own where the page may not use it ----
-
-const studio = find('.studio'), video = find('.studio video');
-
-find('.camera').onclick = async () => {
-  try {
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 1920 } } });
-    studio.showModal();
-  } catch {
-    find('.shot').click();
-  }
-};
-find('.snap').onclick = async () => {
-  const picture = make('canvas', { width: video.videoWidth, height: video.videoHeight });
-  picture.getContext('2d').drawImage(video, 0, 0);
-  const blob = await new Promise(resolve => picture.toBlob(resolve, 'image/jpeg', 0.92));
-  studio.close();
-  if (blob) addPhotos([new File([blob], 'camera.jpg', { type: 'image/jpeg' })]);
-};
-find('.leave').onclick = () => studio.close();
-studio.onclose = () => {
-  video.srcObject?.getTracks().forEach(track => track.stop());
-  video.srcObject = null;
-};

@@ -1,90 +1,152 @@
-// The attention player, part 1: from the model's numbers to the veil over the photo.
-//
-// All parts are one function body that runs once, with `element` (the player's root), `props`, `watch`,
-// and on the page also `server`. Texts of others (captions, file names) only ever become textContent.
+// From the model's numbers to the overlay over the photo. The same drawing as in capmodel/output/overlay.py.
 
-const SIDE = 8;            // cells of the model's grid
-const CELLS = SIDE * SIDE;
-const FINE = 64;           // side of the smooth map
-const VEIL = [8, 10, 24], OPACITY = 0.82, CLEAR = 8;   // as in capmodel/output/overlay.py
+/** @import { Caption, Constants, Drawing, WordMap } from '../types.d.ts' */
 
-const find = selector => element.querySelector(selector), root = find('.root');
+const FINE = 64; // a drawing has at least so many pixels along a side
 
-// make('button', { className: 'x', textContent: 'y', onclick }, child, ...): an element with properties and children.
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  if (tag === 'button') node.type = 'button';
-  node.append(...children);
-  return node;
-}
+/**
+ * Pixels along a side of a drawing: a multiple of the grid's side, so that all cells are equally large.
+ * @param {number} side
+ */
+export const fineSide = (side) => side * Math.ceil(FINE / side);
 
-// Resolves when what was changed is on the screen.
-const painted = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
-
-const percent = share => share < 0.01 ? 'under 1 %' : `${Math.round(100 * share)} %`;
-const times = value => `${value.toFixed(1)}\u00D7`;
-
-// Catmull-Rom weights, 8 -> FINE, as in capmodel/output/overlay.py: at the middle of a cell the cell's own value.
-const TAPS = Array.from({ length: FINE }, (_, pixel) => {
-  const place = (pixel + .5) * SIDE / FINE - .5, cell = Math.floor(place), f = place - cell;
-  return [-.5 * f ** 3 + f ** 2 - .5 * f, 1.5 * f ** 3 - 2.5 * f ** 2 + 1, -1.5 * f ** 3 + 2 * f ** 2 + .5 * f, .5 * f ** 3 - .5 * f ** 2]
-    .map((tap, k) => [Math.min(SIDE - 1, Math.max(0, cell - 1 + k)), tap]);
-});
-
-// Between square roots, as the veil shows them: between the values themselves there would be a dark hole beside a strong cell.
-function smooth(cells) {   // 64 numbers -> FINE * FINE, in times uniform
-  const roots = cells.map(Math.sqrt);
-  const across = new Float32Array(SIDE * FINE), out = new Float32Array(FINE * FINE);
-  for (let y = 0; y < SIDE; y++)
-    for (let x = 0; x < FINE; x++)
-      for (const [cell, tap] of TAPS[x]) across[y * FINE + x] += tap * roots[y * SIDE + cell];
-  for (let y = 0; y < FINE; y++)
-    for (const [cell, tap] of TAPS[y])
-      for (let x = 0; x < FINE; x++) out[y * FINE + x] += tap * across[cell * FINE + x];
-  return out.map(value => Math.max(0, value) ** 2);
-}
-
-function blocks(cells) {   // 64 numbers -> FINE * FINE, each cell a square
-  const size = FINE / SIDE;
-  return Float32Array.from({ length: FINE * FINE }, (_, i) => cells[Math.floor(i / FINE / size) * SIDE + Math.floor(i % FINE / size)]);
-}
-
-// A caption as the server sends it gets `maps`: for each word its 64 cells in times uniform, and both drawings of them.
-function unpack(caption) {
-  if (caption.maps) return caption;
-  const bytes = Uint8Array.from(atob(caption.weights), char => char.charCodeAt(0));
-  const all = new Float32Array(bytes.buffer).map(weight => weight * CELLS);
-  caption.maps = caption.words.map((_, k) => {
-    const cells = all.subarray(k * CELLS, (k + 1) * CELLS);
-    return { cells, peak: Math.max(...cells), smooth: smooth(cells), blocks: blocks(cells) };
+/**
+ * Catmull-Rom weights, side -> fine: at the middle of a cell the cell's own value.
+ *
+ * @param {number} side
+ * @returns {[cell: number, weight: number][][]} for each pixel the four cells that it mixes
+ */
+function taps(side) {
+  const fine = fineSide(side);
+  return Array.from({ length: fine }, (_, pixel) => {
+    const place = ((pixel + 0.5) * side) / fine - 0.5;
+    const cell = Math.floor(place);
+    const f = place - cell;
+    const weights = [
+      -0.5 * f ** 3 + f ** 2 - 0.5 * f,
+      1.5 * f ** 3 - 2.5 * f ** 2 + 1,
+      -1.5 * f ** 3 + 2 * f ** 2 + 0.5 * f,
+      0.5 * f ** 3 - 0.5 * f ** 2,
+    ];
+    return weights.map((weight, k) => [Math.min(side - 1, Math.max(0, cell - 1 + k)), weight]);
   });
-  return caption;
 }
 
-// Between two drawings: share 0 is the first, 1 the second.
-const mix = (from, to, share) => to.map((value, i) => from[i] + (value - from[i]) * share);
-
-// Gives a canvas the pixels that an image takes on the screen; false if it takes none.
-function fitCanvas(canvas, image) {
-  const scale = Math.min(2, devicePixelRatio || 1);
-  canvas.width = Math.round(image.clientWidth * scale);
-  canvas.height = Math.round(image.clientHeight * scale);
-  return canvas.width > 0 && canvas.height > 0;
+/**
+ * A smooth drawing. It goes between square roots, as the overlay shows them: between the values themselves
+ * there would be a dark hole beside a strong cell.
+ *
+ * @param {Float32Array} cells side * side numbers in times uniform
+ * @param {number} side
+ * @returns {Drawing}
+ */
+export function smooth(cells, side) {
+  const fine = fineSide(side);
+  const mixed = taps(side);
+  const roots = cells.map(Math.sqrt);
+  const across = new Float32Array(side * fine);
+  const out = new Float32Array(fine * fine);
+  for (let y = 0; y < side; y++)
+    for (let x = 0; x < fine; x++)
+      for (const [cell, weight] of mixed[x]) across[y * fine + x] += weight * roots[y * side + cell];
+  for (let y = 0; y < fine; y++)
+    for (const [cell, weight] of mixed[y])
+      for (let x = 0; x < fine; x++) out[y * fine + x] += weight * across[cell * fine + x];
+  return out.map((value) => Math.max(0, value) ** 2);
 }
 
-const fine = make('canvas', { width: FINE, height: FINE });
+/**
+ * A drawing in which each cell is a square.
+ *
+ * @param {Float32Array} cells side * side numbers
+ * @param {number} side
+ * @returns {Drawing}
+ */
+export function blocks(cells, side) {
+  const fine = fineSide(side);
+  const size = fine / side;
+  const out = new Float32Array(fine * fine);
+  for (let y = 0; y < fine; y++)
+    for (let x = 0; x < fine; x++) out[y * fine + x] = cells[Math.floor(y / size) * side + Math.floor(x / size)];
+  return out;
+}
 
-// Draws the veil: it thins with the square root of attention, as eyes see light, up to the scale's top.
-function drawVeil(canvas, drawing, top, sharp) {
-  const context = fine.getContext('2d'), pixels = context.createImageData(FINE, FINE);
-  for (let i = 0; i < FINE * FINE; i++) {
-    pixels.data.set(VEIL, 4 * i);
-    pixels.data[4 * i + 3] = 255 * OPACITY * (1 - Math.sqrt(Math.min(1, drawing[i] / top)));
+/** @type {WeakMap<Caption, WordMap[]>} */
+const unpacked = new WeakMap();
+
+/**
+ * The map of each word of a caption.
+ *
+ * @param {Caption} caption
+ * @param {number} side cells along a side of the model's grid
+ * @returns {WordMap[]}
+ */
+export function unpack(caption, side) {
+  const known = unpacked.get(caption);
+  if (known) return known;
+  const count = side * side;
+  const bytes = Uint8Array.from(atob(caption.weights), (char) => char.charCodeAt(0));
+  const all = new Float32Array(bytes.buffer).map((weight) => weight * count);
+  if (all.length !== count * caption.words.length)
+    throw new Error(`${caption.words.length} maps of ${side}×${side} cells do not have ${all.length} numbers.`);
+  const maps = caption.words.map((_, k) => {
+    const cells = all.subarray(k * count, (k + 1) * count);
+    return { cells, peak: Math.max(...cells), smooth: smooth(cells, side), blocks: blocks(cells, side) };
+  });
+  unpacked.set(caption, maps);
+  return maps;
+}
+
+/**
+ * Between two drawings: share 0 is the first, 1 the second. The second, where they have other sizes.
+ *
+ * @param {Drawing | null} from
+ * @param {Drawing} to
+ * @param {number} share
+ */
+export const mix = (from, to, share) =>
+  from?.length === to.length && share < 1 ? to.map((value, i) => from[i] + (value - from[i]) * share) : to;
+
+/**
+ * Over how many cells a map is spread: the exponential of its entropy. 1 if it is all on one cell.
+ * @param {Float32Array} cells in times uniform
+ */
+export function spread(cells) {
+  const count = cells.length;
+  return Math.exp(cells.reduce((sum, value) => sum - (value ? (value / count) * Math.log(value / count) : 0), 0));
+}
+
+/**
+ * The fewest cells that hold half of a word's attention, but no more than a quarter of the photo.
+ *
+ * @param {Float32Array} cells in times uniform
+ * @returns {Set<number>}
+ */
+export function attended(cells) {
+  /** @type {Set<number>} */
+  const picked = new Set();
+  let sum = 0;
+  for (const cell of [...cells.keys()].sort((a, b) => cells[b] - cells[a])) {
+    if (sum >= cells.length / 2 || picked.size >= cells.length / 4) break;
+    picked.add(cell);
+    sum += cells[cell];
   }
-  context.putImageData(pixels, 0, 0);
-  const target = canvas.getContext('2d');
-  target.clearRect(0, 0, canvas.width, canvas.height);
-  target.imageSmoothingEnabled = !sharp;
-  target.imageSmoothingQuality = 'high';
-  target.drawImage(fine, 0, 0, canvas.width, canvas.height);
+  return picked;
+}
+
+/**
+ * The overlay's pixels: it thins with the square root of attention, as eyes see light, up to the scale's top.
+ *
+ * @param {Drawing} drawing
+ * @param {number} top in times uniform
+ * @param {Pick<Constants, 'overlay_color' | 'opacity'>} constants
+ * @returns {Uint8ClampedArray<ArrayBuffer>} red, green, blue and opacity of each pixel
+ */
+export function overlayPixels(drawing, top, { overlay_color, opacity }) {
+  const pixels = new Uint8ClampedArray(4 * drawing.length);
+  drawing.forEach((value, i) => {
+    pixels.set(overlay_color, 4 * i);
+    pixels[4 * i + 3] = 255 * opacity * (1 - Math.sqrt(Math.min(1, value / top)));
+  });
+  return pixels;
 }

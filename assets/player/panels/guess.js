@@ -1,74 +1,98 @@
-// Part 5: a game for the class. Where would you look for this word? Then see where the network did.
+/** @import { App, Caption, Panel } from '../types.d.ts' */
+import { make } from '../core/dom.js';
+import { mean, times } from '../core/text.js';
 
-// Words that stand for nothing one could point at.
-const FUNCTION_WORDS = new Set(('a an the and or of in on at by to from with for into onto over through near is are was be been being '
-  + 'his her its their it he she they that this there as while who which up down out off').split(' '));
+/**
+ * A game for the class: where would you look for this word? Then see where the network did.
+ *
+ * @param {App} app
+ * @returns {Panel}
+ */
+export function guess({ find, store, constants, say }) {
+  const player = find('.player');
+  const functionWords = new Set(constants.function_words); // they stand for nothing that one could point at
+  /** @type {number[]} */
+  let scores = []; // of this caption's words so far, in times uniform
+  /** @type {Caption | null} */
+  let about = null; // the caption that the game is about
+  /** @type {HTMLElement} */
+  let place;
 
-let guess = null;          // the cell that was tapped
-let scores = [];           // of this caption's words so far, in times uniform
+  /** The caption's words that can be asked for. */
+  const playable = () => store.shown.caption.words.flatMap(({ text }, k) => (functionWords.has(text) ? [] : [k]));
 
-const playable = () => caption().words.map((each, k) => k).filter(k => !FUNCTION_WORDS.has(caption().words[k].text));
-
-function cover(on) {
-  covered = on;
-  player.classList.toggle('covered', on);
-  drawCells();
-  markWord();
-  repaint();
-}
-
-function pressGame(cell, first) {
-  if (!first || guess !== null) return;
-  guess = cell;
-  scores.push(map().cells[cell]);
-  cellButtons[cell].classList.add('guess');
-  press = null;
-  cover(false);
-  const left = playable().filter(k => k > word), own = map().cells[cell];
-  const text = `You tapped ${times(own)} of an even share. Its strongest cell has ${times(map().peak)}.`;
-  panel.replaceChildren(make('p', { className: 'score', textContent: text }));
-  say(text);
-  if (left.length) {
-    const next = make('button', { className: 'primary', textContent: 'Next word', onclick: () => ready(left[0]) });
-    panel.append(next);
-    next.focus();
-  } else {
-    const mean = scores.reduce((sum, value) => sum + value, 0) / scores.length;
-    panel.append(make('p', { textContent: `Over ${scores.length} words you met ${times(mean)} on average. Tapping at random gives 1.0\u00D7.` }),
-      make('button', { className: 'primary', textContent: 'Again', onclick: startGame }));
+  /** @param {boolean} on */
+  function cover(on) {
+    player.classList.toggle('covered', on);
+    store.set({ covered: on });
   }
-}
 
-function ready(next) {
-  clearGuess();
-  press = pressGame;
-  covered = true;
-  show(next);
-  cover(true);
-  panel.replaceChildren(make('p', { className: 'question' }, 'Where would you look to write ',
-    make('b', { textContent: caption().words[word].text }), '? Tap the photo.'));
-}
+  /**
+   * @param {number} cell
+   * @param {boolean} first
+   */
+  function press(cell, first) {
+    if (!first || store.state.guess !== null) return;
+    const { word, map } = store.shown;
+    scores.push(map.cells[cell]);
+    store.set({ guess: cell, press: null });
+    cover(false);
+    const text = `You tapped ${times(map.cells[cell])} of an even share. Its strongest cell has ${times(map.peak)}.`;
+    place.replaceChildren(make('p', { className: 'score', textContent: text }));
+    say(text);
+    const next = playable().find((k) => k > word);
+    if (next === undefined) {
+      place.append(
+        make('p', {
+          textContent: `Over ${scores.length} words you met ${times(mean(scores))} on average. Tapping at random gives ${times(1)}.`,
+        }),
+        make('button', { className: 'primary', textContent: 'Again', onclick: start }),
+      );
+    } else {
+      const button = make('button', { className: 'primary', textContent: 'Next word', onclick: () => ask(next) });
+      place.append(button);
+      button.focus();
+    }
+  }
 
-function clearGuess() {
-  guess = null;
-  cellButtons.forEach(button => button.classList.remove('guess'));
-}
+  /** @param {number} word */
+  function ask(word) {
+    player.classList.add('covered');
+    store.show(word, { covered: true, press, guess: null });
+    drawQuestion();
+  }
 
-function startGame() {
-  scores = [];
-  setPlaying(false);
-  const all = playable();
-  ready(all.length ? all[0] : 0);
-}
+  function drawQuestion() {
+    place.replaceChildren(
+      make(
+        'p',
+        { className: 'question' },
+        'Where would you look to write ',
+        make('b', { textContent: store.shown.text }),
+        '? Tap the photo.',
+      ),
+    );
+  }
 
-let gameOf = null;         // the caption that the game is about
-addPanel('Guess where', what => {
-  if (what === 'photo' || (what === 'word' && gameOf === caption())) return;
-  gameOf = caption();
-  startGame();
-}, () => {
-  gameOf = null;
-  clearGuess();
-  press = null;
-  cover(false);
-});
+  function start() {
+    scores = [];
+    store.set({ playing: false });
+    ask(playable()[0] ?? 0);
+  }
+
+  return {
+    name: 'Guess where',
+    draw(changed, where) {
+      place = where;
+      if (changed.has('caption') || about !== store.shown.caption) {
+        about = store.shown.caption;
+        start();
+      } else if (store.state.covered) drawQuestion(); // another word was chosen above
+    },
+    close() {
+      about = null;
+      store.set({ press: null, guess: null });
+      cover(false);
+    },
+  };
+}

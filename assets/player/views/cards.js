@@ -1,88 +1,74 @@
-// Part 8: the cards, one a photo, and how far the captions are.
+/** @import { App, Item } from '../types.d.ts' */
+import { make, setState } from '../core/dom.js';
+import { textOf } from '../core/text.js';
 
-let items = [];            // { key, name, state: 'waiting' | 'done' | 'bad', error, preview, url, attention, captions, choice, steered, bring, card }
-const cards = find('.cards'), progress = find('.progress');
+/**
+ * One card a photo, with its caption.
+ * @param {App} app
+ */
+export function mountCards({ find, store, captioning, pick, signal }) {
+  const cards = find('.cards');
+  /** @type {Map<Item, { card: HTMLLIElement, look: string }>} */
+  const drawn = new Map();
 
-const say = text => { find('.live').textContent = text; };   // to screen readers
-
-function addItem(fields) {
-  const added = { state: 'waiting', choice: 0, steered: [], ...fields };
-  items.push(added);
-  added.card = make('li');
-  cards.append(added.card);
-  drawCard(added);
-  return added;
-}
-
-function finish(one, answer) {
-  Object.assign(one, answer.error ? { state: 'bad', error: answer.error } : { state: 'done', key: answer.key, captions: answer.captions, preview: answer.preview ?? one.url });
-  drawCard(one);
-  // The caption first, then the next photos on their way, then the player.
-  if (one.state === 'done' && !item) painted().then(painted).then(() => {
-    if (item || !items.includes(one)) return;
-    open(one);
-    if (!running) sharpen();
-  });
-}
-
-function drawCard(one) {
-  const parts = [];
-  const text = make('p', { textContent: { waiting: '', bad: `${one.name}: ${one.error}`, done: one.captions && textOf(one.captions[0]) }[one.state] });
-  if (one.state === 'done') {
-    const image = make('img', { src: one.preview, alt: '' });
-    parts.push(make('button', { className: 'pick', onclick: () => pick(one) }, image, text));
-  } else {
-    parts.push(...one.state === 'waiting' ? [make('div', { className: 'blank' })] : [], text);
+  /** @param {Item} item */
+  function textFor(item) {
+    if (item.state === 'bad') return `${item.name}: ${item.error}`;
+    return item.state === 'done' ? textOf(item.captions[0]) : '';
   }
-  if (one.remove) {
-    const button = make('button', { className: 'remove', textContent: '\u00D7', title: 'Remove', onclick: one.remove });
-    button.setAttribute('aria-label', `Remove ${one.name}`);
-    parts.push(button);
+
+  /** @param {Item} item */
+  function draw(item) {
+    const entry = drawn.get(item);
+    if (!entry) return;
+    const text = textFor(item);
+    const look = JSON.stringify([item.state, text, item.preview]);
+    if (entry.look === look) return;
+    entry.look = look;
+    const { card } = entry;
+    /** @type {Node[]} */
+    const parts = [make('p', { textContent: text })];
+    if (item.state === 'waiting') parts.unshift(make('div', { className: 'blank' }));
+    if (item.state === 'done') {
+      const image = make('img', { src: item.preview, alt: '' });
+      parts.unshift(make('button', { className: 'pick', onclick: () => pick(item) }, image, ...parts.splice(0)));
+    }
+    if (item.source) {
+      const button = make('button', { className: 'remove', textContent: '\u00D7', title: 'Remove' });
+      button.setAttribute('aria-label', `Remove ${item.name}`);
+      button.onclick = () => remove(item, card);
+      parts.push(button);
+    }
+    card.className = `card ${item.state}`;
+    const focused = card.contains(document.activeElement) && document.activeElement?.className;
+    card.replaceChildren(...parts);
+    if (focused) card.querySelector(`.${focused}`)?.closest('button')?.focus();
   }
-  one.card.className = `card ${one.state}`;
-  const focused = one.card.contains(document.activeElement) && document.activeElement.className;
-  one.card.replaceChildren(...parts);
-  if (focused) one.card.querySelector(`.${focused}`)?.focus();
-}
 
-// Gives the photo in the player its full picture. A large one takes the browser a moment: not while captions come.
-async function sharpen() {
-  const one = item;
-  if (!one || one.url || !one.picture) return;
-  try {
-    one.url = await one.picture();
-  } catch {
-    return;                // the preview stays
+  /**
+   * @param {Item} item
+   * @param {Element} card
+   */
+  function remove(item, card) {
+    const next = card.nextElementSibling ?? card.previousElementSibling;
+    captioning.remove(item);
+    (next?.querySelector('.pick, .remove')?.closest('button') ?? find('.choose')).focus();
   }
-  if (item === one) photo.src = one.url;
-  if (!items.includes(one)) forget(one);
-}
 
-function forget(one) {
-  if (one.url?.startsWith('blob:')) URL.revokeObjectURL(one.url);
-}
+  store.subscribeToItems((item, what) => {
+    if (what === 'added') {
+      const card = make('li');
+      drawn.set(item, { card, look: '' });
+      cards.append(card);
+    }
+    if (what === 'removed') {
+      drawn.get(item)?.card.remove();
+      drawn.delete(item);
+    } else draw(item);
+  }, signal);
 
-function pick(one) {
-  open(one);
-  sharpen();
-  player.scrollIntoView({ block: 'nearest', behavior: calm.matches ? 'auto' : 'smooth' });
-  if (!calm.matches) togglePlaying();
+  store.subscribe((changed) => {
+    if (!changed.has('item')) return;
+    for (const [item, { card }] of drawn) setState(card, 'aria-current', item === store.state.item);
+  }, signal);
 }
-
-function removeItem(one) {
-  const at = items.indexOf(one);
-  items.splice(at, 1);
-  one.card.remove();
-  forget(one);
-  if (item === one) {
-    openPanel(null);
-    shut();
-    const next = items.slice(at).concat(items.slice(0, at).reverse()).find(each => each.state === 'done');
-    if (next) open(next);
-    sharpen();
-  }
-}
-
-listeners.push(what => {
-  if (what === 'photo') items.forEach(each => each.card.setAttribute('aria-current', each === item));
-});

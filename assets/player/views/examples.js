@@ -1,45 +1,60 @@
-// Part 10: what the page begins with. `props.value` is { samples: [...], attentions: [...], kept_minutes } on the page, { items: [...] } offline.
+/** @import { App, Sample } from '../types.d.ts' */
+import { make, reveal } from '../core/dom.js';
 
 const OUTCOMES = { right: 'right', partly: 'partly right', wrong: 'wrong' };
 
-function drawSamples(samples) {
-  find('.all').textContent = `Try all ${samples.length}`;
-  find('.all').onclick = () => addSamples(samples);
-  find('.strip').replaceChildren(...samples.map(sample => {
-    const button = make('button', { className: 'sample', onclick: () => addSamples([sample]) },
-      make('img', { src: sample.thumbnail.url, alt: sample.description, loading: 'lazy' }));
-    return make('li', {}, button);
-  }));
-  const remarked = samples.filter(sample => sample.remark);
-  find('.works').hidden = !remarked.length;
-  find('.showcase').replaceChildren(...remarked.map(sample => {
-    const open = make('button', { className: 'sample', onclick: () => { addSamples([sample]); find('.intake').scrollIntoView({ behavior: calm.matches ? 'auto' : 'smooth' }); } },
-      make('img', { src: sample.thumbnail.url, alt: `Open: ${sample.description}`, loading: 'lazy' }));
-    return make('li', { className: `case ${sample.outcome}` }, open, make('div', {},
-      make('p', { className: 'outcome', textContent: OUTCOMES[sample.outcome] }),
-      make('dl', {},
-        make('dt', { textContent: 'A person says' }), make('dd', { textContent: sample.description }),
-        make('dt', { textContent: 'The network says' }), make('dd', { textContent: sample.caption })),
-      make('p', { className: 'remark', textContent: sample.remark })));
-  }));
-}
-
-let started = false;
-function start() {
-  const value = props.value;
-  if (started || !value) return;
-  started = true;
-  if (server) {
-    drawSamples(value.samples);
-    attentions = value.attentions;
-    attention = attentions[0];
-    comparePanel.button.hidden = attentions.length < 2;
-    find('.privacy').textContent = `Your photos are shown to nobody else, and leave the server after ${value.kept_minutes} minutes, as do files that you save of them.`;
-    return;
+/**
+ * The example photos, and what a person says of the captions that they get.
+ *
+ * @param {App} app
+ * @param {Sample[]} samples
+ */
+export function mountExamples({ find, captioning, pick, signal }, samples) {
+  /** @param {Sample[]} wanted */
+  function add(wanted) {
+    const present = captioning.addSamples(wanted);
+    if (present) pick(present);
   }
-  root.classList.add('offline');
-  for (const { image, ...fields } of value.items) finish(addItem({ name: fields.name, url: image.url }), fields);
-}
 
-watch('value', start);
-start();
+  const all = find('.all');
+  all.textContent = `Try all ${samples.length}`;
+  all.addEventListener('click', () => add(samples), { signal });
+  find('.strip').replaceChildren(
+    ...samples.map((sample) => {
+      const image = make('img', { src: sample.thumbnail.url, alt: sample.description, loading: 'lazy' });
+      return make('li', {}, make('button', { className: 'sample', onclick: () => add([sample]) }, image));
+    }),
+  );
+
+  const remarked = samples.filter((sample) => sample.remark);
+  find('.works').hidden = !remarked.length;
+  find('.showcase').replaceChildren(
+    ...remarked.map((sample) => {
+      const image = make('img', { src: sample.thumbnail.url, alt: `Open: ${sample.description}`, loading: 'lazy' });
+      const open = () => {
+        add([sample]);
+        reveal(find('.intake'), 'start');
+      };
+      const { outcome, description, caption, remark } = sample;
+      return make(
+        'li',
+        { className: `case ${outcome}` },
+        make('button', { className: 'sample', onclick: open }, image),
+        make(
+          'div',
+          {},
+          make('p', { className: 'outcome', textContent: outcome ? OUTCOMES[outcome] : '' }),
+          make(
+            'dl',
+            {},
+            make('dt', { textContent: 'A person says' }),
+            make('dd', { textContent: description }),
+            make('dt', { textContent: 'The network says' }),
+            make('dd', { textContent: caption ?? '' }),
+          ),
+          make('p', { className: 'remark', textContent: remark ?? '' }),
+        ),
+      );
+    }),
+  );
+}
