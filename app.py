@@ -111,6 +111,11 @@ def player_route(files: PlayerFiles) -> Route:
     return Route("/player/{version}/{path:path}", get_script)
 
 
+def preload(files: PlayerFiles) -> str:
+    """Links for the page's head, so that scripts do not wait for those that import them."""
+    return "".join(f'<link rel="modulepreload" href="player/{files.version}/{path}">' for path in files.scripts)
+
+
 def example_photos(remarks: bool) -> list[dict]:
     """The example photos, with what a person and (if `remarks`) the bundled model said of each."""
     samples = []
@@ -284,7 +289,7 @@ def build_app(
         button.click(caption_photo, [photo, attention], found, api_name="caption", concurrency_limit=4)
     page.queue(max_size=64)
     routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved), player_route(files)]
-    return page, {"app_kwargs": {"routes": routes}, **LAUNCH}
+    return page, {"app_kwargs": {"routes": routes}, "head": preload(files), **LAUNCH}
 
 
 def _words(words: list[str]) -> list[str]:

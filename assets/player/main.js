@@ -117,6 +117,7 @@ function run(element, value, server, signal) {
     mountCamera(app);
     mountExamples(app, value.samples);
   }
+  root.classList.add('ready');
   signal.addEventListener('abort', () => {
     for (const item of store.items) forget(item.url);
     root.replaceWith(asItWas);

@@ -31,7 +31,7 @@ let fine = null; // the drawing in its own size
 export function drawOverlay(canvas, drawing, { top, sharp, constants }) {
   const side = Math.sqrt(drawing.length);
   fine ??= make('canvas');
-  fine.width = fine.height = side;
+  if (fine.width !== side || fine.height !== side) fine.width = fine.height = side;
   const context = fine.getContext('2d');
   const target = canvas.getContext('2d');
   if (!context || !target) throw new Error('This browser does not draw.');

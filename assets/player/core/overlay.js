@@ -144,9 +144,12 @@ export function attended(cells) {
  */
 export function overlayPixels(drawing, top, { overlay_color, opacity }) {
   const pixels = new Uint8ClampedArray(4 * drawing.length);
-  drawing.forEach((value, i) => {
-    pixels.set(overlay_color, 4 * i);
-    pixels[4 * i + 3] = 255 * opacity * (1 - Math.sqrt(Math.min(1, value / top)));
-  });
+  const [red, green, blue] = overlay_color;
+  for (let i = 0, at = 0; i < drawing.length; i++, at += 4) {
+    pixels[at] = red;
+    pixels[at + 1] = green;
+    pixels[at + 2] = blue;
+    pixels[at + 3] = 255 * opacity * (1 - Math.sqrt(Math.min(1, drawing[i] / top)));
+  }
   return pixels;
 }

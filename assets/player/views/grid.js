@@ -33,7 +33,7 @@ export function mountGrid({ find, store, signal }) {
       const place = `Row ${Math.floor(cell / side) + 1}, column ${(cell % side) + 1}`;
       button.textContent = raw && !covered ? value : '';
       button.setAttribute('aria-label', covered ? place : `${place}: ${value} times uniform`);
-      setState(button, 'aria-pressed', chosen && chosen.has(cell));
+      setState(button, 'aria-pressed', chosen ? chosen.has(cell) : null);
       button.classList.toggle('chosen', Boolean(chosen?.has(cell)));
       button.classList.toggle('guess', guess === cell);
     });

@@ -9,15 +9,14 @@
 export function mountIntake({ root, find, captioning, signal }, retention) {
   const files = find('.files', HTMLInputElement);
 
-  for (const input of [files, find('.shot', HTMLInputElement)])
-    input.addEventListener(
-      'change',
-      () => {
-        captioning.addFiles([...(input.files ?? [])]);
-        input.value = ''; // the same photo may be chosen again
-      },
-      { signal },
-    );
+  for (const input of [files, find('.shot', HTMLInputElement)]) {
+    const take = () => {
+      if (input.files?.length) captioning.addFiles([...input.files]);
+      input.value = ''; // the same photo may be chosen again
+    };
+    input.addEventListener('change', take, { signal });
+    take(); // they were chosen while the player was on its way
+  }
   find('.choose').addEventListener('click', () => files.click(), { signal });
   find('.privacy').textContent =
     'Your photos are shown to nobody else, and leave the server after ' +

@@ -40,11 +40,13 @@ export function mountTools({ find, store, signal }, panels) {
   store.subscribe((changed) => {
     if (changed.has('panel')) change();
     else if (opened && store.state.item && [...EVERYTHING].some((part) => changed.has(part))) {
+      /** @returns {Element[]} */
       const controls = () => [...place.querySelectorAll('button')];
-      const at = controls().findIndex((each) => each === document.activeElement);
+      const at = document.activeElement ? controls().indexOf(document.activeElement) : -1;
       opened.draw(changed, place);
       // The one that had the focus may have been drawn anew.
-      if (at >= 0 && !place.contains(document.activeElement)) (controls()[at] ?? controls().at(-1))?.focus();
+      if (at >= 0 && !place.contains(document.activeElement))
+        (controls()[at] ?? controls().at(-1))?.closest('button')?.focus();
     }
   }, signal);
 }
