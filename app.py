@@ -32,7 +32,7 @@ from starlette.routing import Route
 from capmodel import Captioner, PhotoError
 from capmodel.malloc import limit_pools
 from capmodel.model.fast_encoder import PRECISIONS
-from capmodel.output.player import player_files
+from capmodel.output.player import PlayerFiles, player_constants, player_files
 from capmodel.resources import ASSETS, PHOTOS
 from capmodel.serving.api_uploads import ApiUploads
 from capmodel.serving.errors import PhotoGone, Refused
@@ -61,23 +61,31 @@ LAUNCH = {
 }
 
 
-class AttentionPlayer(gr.HTML):
-    """Photos in, cards with captions, and one big player; made of `assets/player*`.
+# Gradio runs this once for each element that shows the player. It may not `await`.
+START_PLAYER = """
+import(new URL('player/VERSION/main.js', document.baseURI))
+  .then(player => player.mount(element, props, server, watch))
+  .catch(error => {
+    element.querySelector('.invite').textContent = 'The player could not be loaded. Please reload this page.';
+    console.error(error);
+  });
+"""
 
-    Its value is ``{"samples": [the example photos], "attentions": [their names, the usual one first],
-    "kept_minutes": until photos are deleted}``.
-    Everything else it asks for, photo by photo, through `functions`: so captions come as photos
-    finish, and stopping is not to ask.
+
+class AttentionPlayer(gr.HTML):
+    """Photos in, cards with captions, and one big player; made of `assets/player`, which `player_route` serves.
+
+    Its value is a ``PageValue`` of `assets/player/types.d.ts`. For everything else it asks photo by photo, through
+    `functions`: so captions come as photos finish, and nothing has to be cancelled when the visitor stops.
     """
 
-    def __init__(self, value: dict, functions: list[Callable], **kwargs):
+    def __init__(self, value: dict, functions: list[Callable], files: PlayerFiles, **kwargs):
         # The template is constant: Gradio would evaluate ${...} in it, also in a file name.
-        files = player_files()
         super().__init__(
             value,
             html_template=files.html,
             css_template=files.css,
-            js_on_load=files.js,
+            js_on_load=START_PLAYER.replace("VERSION", files.version),
             server_functions=functions,
             apply_default_css=False,
             **kwargs,
@@ -85,6 +93,28 @@ class AttentionPlayer(gr.HTML):
 
     def api_info(self) -> dict:
         return {"type": "object"}
+
+
+def player_route(files: PlayerFiles) -> Route:
+    """Serves the player's scripts.
+
+    Their address holds their version. So browsers may keep them for good, and yet a page never runs scripts that are
+    older or newer than itself.
+    """
+    keep = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+    def get_script(request: Request) -> Response:
+        script = files.scripts.get(request.path_params["path"])
+        if script is None or request.path_params["version"] != files.version:
+            return PlainTextResponse("There is no such script.", 404)
+        return Response(script, media_type="text/javascript", headers=keep)
+
+    return Route("/player/{version}/{path:path}", get_script)
+
+
+def preload(files: PlayerFiles) -> str:
+    """Links for the page's head, so that scripts do not wait for those that import them."""
+    return "".join(f'<link rel="modulepreload" href="player/{files.version}/{path}">' for path in files.scripts)
 
 
 def example_photos(remarks: bool) -> list[dict]:
@@ -165,9 +195,12 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         value = {
             "samples": example_photos(remarks),
             "attentions": service.attention_kinds,
-            "kept_minutes": int(-(-limits.retention_seconds // 60)),
+            "retention_minutes": int(-(-limits.retention_seconds // 60)),
+            "largest_bytes": limits.photo_bytes,
+            "constants": player_constants(),
         }
-        player = AttentionPlayer(value, protocol.questions, elem_id="player")
+        files = player_files()
+        player = AttentionPlayer(value, protocol.questions, files, elem_id="player")
         with gr.Row(visible=False):  # the API: a file, never a path as text, which would read any file of the server
             photo, found, button = gr.File(label="photo"), gr.JSON(label="caption"), gr.Button()
             kinds = service.attention_kinds
@@ -175,9 +208,9 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         button.click(caption_photo, [photo, attention], found, api_name="caption", concurrency_limit=4)
     page.queue(max_size=64)
     uploads = ApiUploads(gradio_folder, limits.stored_bytes)
-    routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved)]
+    routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved), player_route(files)]
     around = {"routes": routes, "middleware": [Middleware(uploads.middleware)]}
-    return page, {"app_kwargs": around, "max_file_size": limits.photo_bytes, **LAUNCH}
+    return page, {"app_kwargs": around, "max_file_size": limits.photo_bytes, "head": preload(files), **LAUNCH}
 
 
 def minutes(text: str) -> float:

@@ -48,6 +48,7 @@ import torch
 from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
+from capmodel.caption import FUNCTION_WORDS
 from capmodel.decoding.beam_search import beam_search
 from train.data.datasets import load_sets
 from train.data.mixture import interleave_longest
@@ -56,12 +57,6 @@ from train.metrics.occlusion_curves import DRAWS, Reading, Settings, measure_pho
 from train.metrics.saliency import PATH_STEPS
 from train.options import add_data
 
-# As in assets/player/game.js: words that stand for nothing one could see.
-FUNCTION_WORDS = frozenset((
-    "a", "an", "the", "and", "or", "of", "in", "on", "at", "by", "to", "from", "with", "for", "into", "onto", "over",
-    "through", "near", "is", "are", "was", "be", "been", "being", "his", "her", "its", "their", "it", "he", "she",
-    "they", "that", "this", "there", "as", "while", "who", "which", "up", "down", "out", "off",
-))  # fmt: skip
 BATCH = 16  # photos captioned at once
 
 

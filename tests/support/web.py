@@ -46,7 +46,7 @@ def open_page(browser: Browser, address: str, **context_options) -> Iterator[Pag
     own = (address.partition("?")[0], "data:", "blob:")
     page.on("request", lambda request: None if request.url.startswith(own) else outside.append(request.url))
     page.goto(address)
-    page.wait_for_selector(".root .choose", state="attached")
+    page.wait_for_selector(".root.ready .choose", state="attached")
     yield page
     context.close()
     assert problems == [], problems
