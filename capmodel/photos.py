@@ -79,6 +79,15 @@ def squash(photo: np.ndarray, size: int, interpolation: str = "bicubic") -> np.n
     return np.array(Image.fromarray(photo).resize((size, size), Image.Resampling[interpolation.upper()]))
 
 
+def load_square(source: PhotoSource, size: int, interpolation: str = "bicubic") -> np.ndarray:
+    """Loads a photo as a network sees it: RGB uint8 (size, size, 3), the whole photo squashed to a square.
+
+    Raises:
+        PhotoError: as `load_photo`.
+    """
+    return squash(load_photo(source, at_least=size), size, interpolation)
+
+
 def list_photos(folder: Path) -> list[Path]:
     """Every photo below a folder, by file name suffix, sorted by path."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())

@@ -1,8 +1,12 @@
-"""A short training as each of its processes sees it: `python -m tests.support.together FOLDER BATCH_SIZE`, by any launcher.
+"""Trainings as each of their processes sees them, by any launcher.
 
-Leaves in the folder, a file a process, which photos it met at each step and its weights in the end.
+    python -m tests.support.together FOLDER BATCH_SIZE [ARGUMENTS_OF_XE ...]
+
+First a short one, which leaves in the folder, a file a process, which photos it met at each step and its weights in the
+end. Then train.xe with each of the arguments.
 """
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,6 +15,7 @@ import torch
 
 from capmodel.decoding.tokenizer import END, START
 from capmodel.model.decoder import Decoder
+from train import xe
 from train.data.batches import CaptionBatches
 from train.fit import Batch, FitOptions, fit, make_accelerator
 from train.objectives.teacher_forcing import Regularization, TeacherForcing
@@ -18,7 +23,7 @@ from train.objectives.teacher_forcing import Regularization, TeacherForcing
 STEPS, PHOTOS = 12, 24
 
 
-def main(folder: Path, batch_size: int) -> None:
+def train(folder: Path, batch_size: int) -> None:
     accelerator = make_accelerator()
     torch.manual_seed(accelerator.process_index)  # they begin with other weights, and must come to agree
     decoder = Decoder(channels=8, vocabulary=PHOTOS + 8, hidden=16, attention_size=8, dropout=0.0, normalizer="softmax")
@@ -45,5 +50,12 @@ def main(folder: Path, batch_size: int) -> None:
     torch.save(left, folder / f"process-{accelerator.process_index}.pt")
 
 
+def main(arguments: list[str]) -> None:
+    folder, batch_size, *lines = arguments
+    train(Path(folder), int(batch_size))
+    for line in lines:
+        xe.main(shlex.split(line))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(sys.argv[1:])

@@ -1,12 +1,13 @@
-"""The three layouts of data sets, and what is said when something is missing."""
+"""The three layouts of data sets, several of them at once, and what is said when something is missing."""
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from support.shapes import make_shapes
 
-from train.data.datasets import DataError, Example, load_split
+from train.data.datasets import DataError, DataSet, Example, load_sets, load_split
 
 
 @pytest.fixture
@@ -115,3 +116,25 @@ def test_what_is_missing_is_said_in_one_sentence(flickr8k, missing):
 def test_unknown_splits_are_refused(flickr8k):
     with pytest.raises(ValueError, match="train, dev, test"):
         load_split(flickr8k, "val")
+
+
+def test_several_data_sets(flickr8k, tmp_path, monkeypatch):
+    other = make_shapes(tmp_path / "shapes", photos=10, size=32)
+    found = load_sets([flickr8k, other], "dev")
+    assert found == [DataSet("flickr8k", load_split(flickr8k, "dev")), DataSet("shapes", load_split(other, "dev"))]
+    assert found[1].photos == [example.photo for example in load_split(other, "dev")]
+    assert [len(captions) for captions in found[1].captions] == [2, 2]
+    monkeypatch.chdir(other)  # a name is that of the folder, however it is given
+    assert [data.name for data in load_sets([Path(), Path("../flickr8k")], "dev")] == ["shapes", "flickr8k"]
+
+
+def test_data_sets_in_folders_of_the_same_name_are_told_apart_by_their_paths(flickr8k, tmp_path):
+    twin = make_shapes(tmp_path / "elsewhere" / "flickr8k", photos=10, size=32)
+    other = make_shapes(tmp_path / "shapes", photos=10, size=32)
+    names = [data.name for data in load_sets([flickr8k, twin, other], "test")]
+    assert names == [str(flickr8k), str(twin), "shapes"]
+
+
+def test_a_data_set_that_is_missing_among_several_is_named(flickr8k, tmp_path):
+    with pytest.raises(DataError, match="nowhere"):
+        load_sets([flickr8k, tmp_path / "nowhere"], "dev")

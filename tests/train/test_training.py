@@ -1,9 +1,14 @@
 """The training loop and its objectives: it learns, resumes exactly, and runs the same on two processes."""
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -12,6 +17,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from PIL import Image
+from support.commands import run
 from support.shapes import make_shapes
 from timm.optim import muon
 from torch import nn
@@ -20,13 +26,13 @@ from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.decoder import Decoder
 from capmodel.model.normalizers import NORMALIZERS
-from capmodel.photos import load_photo
-from train import distill, xe
+from capmodel.photos import PhotoError, load_photo
+from train import distill
 from train import fit as loop
 from train.data.batches import CaptionBatches, mirror_caption
 from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup, random_crop, shuffled
 from train.data.datasets import load_split
-from train.data.grids import View, cached_grids
+from train.data.grids import View, cached_grids, encode_photos
 from train.fit import FitOptions, learning_rate_factor
 from train.metrics.attention import entropy
 from train.objectives.teacher import TeacherGrid
@@ -268,6 +274,68 @@ def test_grids_are_cached_and_found_again(data, backbone, tmp_path, monkeypatch)
         cached_grids(encoder, photos, tmp_path, accelerator)
 
 
+def test_two_runs_may_compute_the_same_grids_at_once(data, backbone, tmp_path, monkeypatch):
+    photos, accelerator = [example.photo for example in load_split(data, "dev")], Accelerator(cpu=True)
+    alone = cached_grids(GridEncoder.load(backbone), photos, tmp_path / "alone", accelerator)
+    both_began = threading.Barrier(2)
+
+    def encode(*arguments):
+        both_began.wait(timeout=60)
+        yield from encode_photos(*arguments)
+
+    monkeypatch.setattr("train.data.grids.encode_photos", encode)
+    shared = tmp_path / "shared"
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(cached_grids, GridEncoder.load(backbone), photos, shared, accelerator) for _ in range(2)]
+    assert all(np.array_equal(each.result(), alone) for each in runs)
+    assert [file.name for file in shared.iterdir()] == [file.name for file in (tmp_path / "alone").iterdir()]
+
+
+def test_nothing_is_left_of_grids_that_were_not_finished(data, backbone, tmp_path):
+    photos, accelerator = [example.photo for example in load_split(data, "dev")], Accelerator(cpu=True)
+    killed, running, other = (tmp_path / name for name in ("grids-a.partial", "grids-b.partial", "notes.partial"))
+    for file in (killed, running, other):
+        file.touch()
+    for file in (killed, other):
+        os.utime(file, (0, 0))
+    with pytest.raises(PhotoError):
+        cached_grids(GridEncoder.load(backbone), [*photos, other], tmp_path, accelerator)
+    assert set(tmp_path.iterdir()) == {running, other}
+
+
+def test_a_folder_takes_one_run_at_a_time(tmp_path):
+    batches, accelerator = make_batches(), Accelerator(cpu=True)
+
+    def train(batch_at, folder=tmp_path):
+        task = make_task()
+        optimizer = torch.optim.SGD(task.parameters(), lr=0.1)
+        loop.fit(task, batch_at, optimizer, FitOptions(steps=2, warmup=1), folder, accelerator)
+
+    def batch(step):
+        return {**batches(step), "temperature": 1.0}
+
+    began, may_end = threading.Event(), threading.Event()
+
+    def slow(step):
+        began.set()
+        assert may_end.wait(timeout=60)
+        return batch(step)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(train, slow)
+        assert began.wait(timeout=60)
+        try:
+            with pytest.raises(ValueError, match="Another run is training in"):
+                train(batch)
+            train(batch, tmp_path / "another")
+        finally:
+            may_end.set()
+        first.result()
+    train(batch)  # it is done, so there is nothing to do, and nobody in the way
+    assert len(losses(tmp_path)[0]) == len(losses(tmp_path / "another")[0]) == 2
+    assert not list(tmp_path.rglob("*.partial"))
+
+
 def test_the_teacher_gives_a_grid_as_a_backbone_does():
     teacher = TeacherGrid(image_size=64)
     pixels = torch.randint(256, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -279,49 +347,40 @@ def test_the_teacher_gives_a_grid_as_a_backbone_does():
 # How a module is started in two processes. Port 0: any that is free. `accelerate` itself imports torchvision before
 # this project can mend it (see capmodel/compat.py), its launcher does not.
 LAUNCHERS = {
-    "torchrun": ["-m", "torch.distributed.run", "--nproc-per-node", "2"],
-    "accelerate": [
-        "-m",
-        "accelerate.commands.launch",
-        "--multi_gpu",
-        "--num_processes",
-        "2",
-        "--main_process_port",
-        "0",
-    ],
+    "torchrun": "-m torch.distributed.run --nproc-per-node 2",
+    "accelerate": "-m accelerate.commands.launch --multi_gpu --num_processes 2 --main_process_port 0",
 }
 
 
-def run_xe(data, backbone, out, *arguments, launcher=(), steps_before_kill=None):
-    """Runs train.xe in its own process, or in two; maybe kills it when it has logged that many steps."""
-    command = [
-        *(
-            sys.executable,
-            *launcher,
-            "-m",
-            "train.xe",
-            "--data",
-            str(data),
-            "--backbone",
-            str(backbone),
-            "--out",
-            str(out),
-        ),
-        *("--hidden", "32", "--attention", "16", "--epochs", "6", "--captions", "2", "--vocabulary", "60"),
-        *("--precision", "no", "--learning-rate", "0.01", "--ema", "0.9", *arguments),
-    ]
-    if steps_before_kill is None:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        return
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def xe_arguments(data, backbone, out, more: str) -> str:
+    return (
+        f"--data {data} --backbone {backbone} --out {out} --hidden 32 --attention 16 --epochs 6 --captions 2 "
+        f"--vocabulary 60 --precision no --learning-rate 0.01 --ema 0.9 {more}"
+    )
+
+
+def python(line: str) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, *shlex.split(line)], stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen) -> str:
+    """What it printed."""
+    _, printed = process.communicate(timeout=300)
+    assert process.returncode == 0, printed
+    return printed
+
+
+def kill_at(step: int, out, line: str) -> None:
+    """Runs train.xe in processes of its own, and kills them when they have logged that many steps."""
+    process = python(line)
+    log = out / "log.jsonl"
     while process.poll() is None:
-        log = out / "log.jsonl"
-        if log.exists() and log.read_text().count('"loss"') >= steps_before_kill:
-            process.terminate() if launcher else process.kill()  # a launcher takes its processes with it
-            process.wait()
+        if log.exists() and log.read_text().count('"loss"') >= step:
+            process.terminate() if "launch" in line or "distributed" in line else process.kill()  # launchers pass it on
+            process.communicate(timeout=60)
             return
-    raise AssertionError("it ended before it could be killed")
+        time.sleep(0.002)
+    raise AssertionError(f"it ended before it could be killed: {process.stderr.read()}")
 
 
 def losses(out):
@@ -329,49 +388,73 @@ def losses(out):
     return [row["loss"] for row in rows if "loss" in row], [row["score"] for row in rows if "score" in row]
 
 
-def test_a_killed_run_resumes_to_the_very_same_losses(data, backbone, tmp_path):
-    arguments = ("--batch-size", "4", "--features", str(tmp_path / "features"))
-    run_xe(data, backbone, tmp_path / "whole", *arguments)
-    run_xe(data, backbone, tmp_path / "killed", *arguments, steps_before_kill=15)
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    """The grids of the data, for all that train on them."""
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="module")
+def launched(data, backbone, features, tmp_path_factory):
+    """Runs everything that needs two processes in the same two, for to start them takes longest; once a launcher.
+
+    Gives the folder with what tests/support/together.py left, and ``xe`` and ``xe-with-dropout`` of train.xe.
+    """
+
+    @cache
+    def launch(name: str):
+        folder = tmp_path_factory.mktemp(name)
+        lines = [
+            xe_arguments(data, backbone, folder / "xe", f"--features {features} --batch-size 2 --dropout 0"),
+            xe_arguments(data, backbone, folder / "xe-with-dropout", f"--features {features} --batch-size 2"),
+        ]
+        finish(python(f"{LAUNCHERS[name]} -m tests.support.together {folder} 2 {shlex.join(lines)}"))
+        return folder
+
+    return launch
+
+
+def test_a_killed_run_resumes_to_the_very_same_losses(data, backbone, features, tmp_path):
+    more = f"--features {features} --batch-size 4"
+    run(f"python -m train.xe {xe_arguments(data, backbone, tmp_path / 'whole', more)}")
+    arguments = xe_arguments(data, backbone, tmp_path / "killed", more)
+    kill_at(15, tmp_path / "killed", f"-m train.xe {arguments}")
     assert 15 <= len(losses(tmp_path / "killed")[0]) < 36
-    run_xe(data, backbone, tmp_path / "killed", *arguments)
+    run(f"python -m train.xe {arguments}")
     assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
     assert losses(tmp_path / "whole")[0][-1] < 0.85 * losses(tmp_path / "whole")[0][0]
 
 
-def test_two_processes_learn_as_one_with_twice_the_batch(data, backbone, tmp_path):
+def test_two_processes_learn_as_one_with_twice_the_batch(data, backbone, features, launched, tmp_path):
     # Without dropout, whose random masks cannot be the same.
-    features = ("--features", str(tmp_path / "features"), "--dropout", "0")
-    run_xe(data, backbone, tmp_path / "one", *features, "--batch-size", "4")
-    one = losses(tmp_path / "one")[0]
+    run(
+        "python -m train.xe "
+        + xe_arguments(data, backbone, tmp_path, f"--features {features} --batch-size 4 --dropout 0")
+    )
+    one = losses(tmp_path)[0]
     assert len(one) == 36
-    for name, launcher in LAUNCHERS.items():
-        run_xe(data, backbone, tmp_path / name, *features, "--batch-size", "2", launcher=launcher)
-        np.testing.assert_allclose(losses(tmp_path / name)[0], one, rtol=2e-3)
+    for name in LAUNCHERS:
+        np.testing.assert_allclose(losses(launched(name) / "xe")[0], one, rtol=2e-3)
 
 
-def test_two_killed_processes_resume_to_the_very_same_losses(data, backbone, tmp_path):
-    arguments = {"launcher": LAUNCHERS["torchrun"]}
-    features = ("--features", str(tmp_path / "features"), "--batch-size", "2")
-    run_xe(data, backbone, tmp_path / "whole", *features, **arguments)
-    run_xe(data, backbone, tmp_path / "killed", *features, **arguments, steps_before_kill=15)
-    assert 15 <= len(losses(tmp_path / "killed")[0]) < 36
-    run_xe(data, backbone, tmp_path / "killed", *features, **arguments)
-    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+def test_two_killed_processes_resume_to_the_very_same_losses(data, backbone, features, launched, tmp_path):
+    arguments = xe_arguments(data, backbone, tmp_path, f"--features {features} --batch-size 2")
+    kill_at(15, tmp_path, f"{LAUNCHERS['torchrun']} -m train.xe {arguments}")
+    assert 15 <= len(losses(tmp_path)[0]) < 36
+    finish(python(f"{LAUNCHERS['torchrun']} -m train.xe {arguments}"))
+    assert losses(tmp_path) == losses(launched("torchrun") / "xe-with-dropout")
 
 
-def together(folder, batch_size, *launcher):
-    """What each process of tests/support/together.py left, and what they printed."""
-    command = [sys.executable, *launcher, "-m", "tests.support.together", str(folder), str(batch_size)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return [torch.load(file) for file in sorted(folder.glob("process-*.pt"))], done.stderr
+def left_by_processes(folder) -> list[dict]:
+    """What each process of tests/support/together.py left."""
+    return [torch.load(file) for file in sorted(folder.glob("process-*.pt"))]
 
 
-def test_each_process_does_its_part_and_all_end_with_the_same_weights(tmp_path):
-    [alone], _ = together(tmp_path / "alone", 4)
-    for name, launcher in LAUNCHERS.items():
-        parts, _ = together(tmp_path / name, 2, *launcher)
+def test_each_process_does_its_part_and_all_end_with_the_same_weights(launched, tmp_path):
+    run(f"python -m tests.support.together {tmp_path} 4")
+    [alone] = left_by_processes(tmp_path)
+    for name in LAUNCHERS:
+        parts = left_by_processes(launched(name))
         assert [part["processes"] for part in parts] == [2, 2]
         for step, photos in alone["photos"].items():
             assert photos == parts[0]["photos"][step] + parts[1]["photos"][step]
@@ -381,9 +464,10 @@ def test_each_process_does_its_part_and_all_end_with_the_same_weights(tmp_path):
 
 
 def test_accelerate_that_started_one_process_only_is_told_of(tmp_path):
-    launcher = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    parts, printed = together(tmp_path, 2, *launcher)
-    assert [part["processes"] for part in parts] == [1]
+    printed = finish(
+        python(f"-m accelerate.commands.launch --cpu --num_processes 2 -m tests.support.together {tmp_path} 2")
+    )
+    assert [part["processes"] for part in left_by_processes(tmp_path)] == [1]
     assert "asked for several processes and started one" in printed
 
 
@@ -441,9 +525,8 @@ def test_a_file_that_the_first_process_makes(tmp_path, monkeypatch):
     assert len(made) == 1
 
 
-def test_resuming_with_other_options_is_refused(data, backbone, tmp_path):
-    run_xe(data, backbone, tmp_path, "--batch-size", "8")
-    arguments = ["--hidden", "32", "--attention", "16", "--captions", "2", "--vocabulary", "60", "--precision", "no"]
-    folders = ["--data", str(data), "--backbone", str(backbone), "--out", str(tmp_path)]
+def test_resuming_with_other_options_is_refused(data, backbone, features, tmp_path):
+    arguments = xe_arguments(data, backbone, tmp_path, f"--features {features} --batch-size 8")
+    run(f"python -m train.xe {arguments}")
     with pytest.raises(ValueError, match="other options"):
-        xe.main([*folders, *arguments, "--batch-size", "8", "--epochs", "7"])
+        run(f"python -m train.xe {arguments} --epochs 7")
