@@ -20,6 +20,9 @@ os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "capmod
 
 import gradio as gr
 from gradio.data_classes import FileData
+from gradio.processing_utils import save_pil_to_cache
+from gradio.themes import Default
+from gradio.utils import get_upload_folder
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -52,7 +55,7 @@ CSS = "#player, #player .html-container { padding: 0; overflow: visible } @media
 LAUNCH = {
     "max_file_size": LARGEST,
     "css": CSS,
-    "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+    "theme": Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
     "footer_links": [],
     "run_history": False,
     "ssr_mode": False,
@@ -93,7 +96,7 @@ def example_photos(remarks: bool) -> list[dict]:
         path = PHOTOS / photo["file"]
         with Image.open(path) as image:
             image.thumbnail((THUMBNAIL, THUMBNAIL))
-            small = gr.processing_utils.save_pil_to_cache(image, cache_dir=gr.utils.get_upload_folder(), format="webp")
+            small = save_pil_to_cache(image, cache_dir=get_upload_folder(), format="webp")
         pictures = {"image": FileData(path=str(path)).model_dump(), "thumbnail": FileData(path=small).model_dump()}
         said = photo if remarks else {key: photo[key] for key in ("file", "description")}
         samples.append({**said, **pictures})
@@ -289,7 +292,10 @@ def main() -> None:
     options = parser.parse_args()
     limit_pools(2)
     with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see Album
-        captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
+        try:
+            captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
+        except (ValueError, OSError, RuntimeError) as error:
+            parser.exit(2, f"{parser.prog}: {error}\n")
     retention_seconds = round(60 * options.retention_minutes)
     page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, retention_seconds=retention_seconds)
     if options.check:

@@ -1,4 +1,4 @@
-"""Captions photos from the command line: python -m capmodel PHOTO_OR_FOLDER..."""
+"""Captions photos from the command line: `capmodel PHOTO_OR_FOLDER...`, or `python -m capmodel` from a checkout."""
 
 import argparse
 import json
@@ -18,7 +18,8 @@ from capmodel.photos import PhotoError, list_photos, load_photo
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status: 0, or 1 if a photo could not be captioned."""
     parser = argparse.ArgumentParser(
-        prog="python -m capmodel", description="Captions photos and shows where the model looked."
+        prog="python -m capmodel" if Path(sys.argv[0]).name == "__main__.py" else "capmodel",
+        description="Captions photos and shows where the model looked.",
     )
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
     parser.add_argument("--beam", type=int, default=5, help="captions kept during the search; 1 is greedy (default 5)")
@@ -41,9 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         decode = DecodeOptions(beam=options.beam)
-        captioner = Captioner.from_pretrained(options.model, precision=options.precision)
-    except (ValueError, FileNotFoundError, RuntimeError) as error:
+    except ValueError as error:
         parser.error(str(error))
+    try:
+        captioner = Captioner.from_pretrained(options.model, precision=options.precision)
+    except (ValueError, OSError, RuntimeError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")  # without the usage, which was right
     paths = list(_expand(options.photos))
     if not paths:
         parser.error("there are no photos in " + ", ".join(map(str, options.photos)))

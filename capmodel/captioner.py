@@ -21,7 +21,7 @@ from capmodel.model.caption_model import TOKENIZER, CaptionModel, base_folder
 from capmodel.model.fast_decoder import FastDecoder
 from capmodel.model.fast_encoder import FastEncoder
 from capmodel.model.normalizers import NORMALIZERS
-from capmodel.photos import PhotoError, PhotoSource, load_photo, squash
+from capmodel.photos import PhotoError, PhotoSource, load_square
 
 BATCH_SIZE = 8  # photos a forward pass: on a processor more are no quicker, and take more memory
 LOADERS = 2  # threads that read photos
@@ -180,8 +180,7 @@ class Captioner:
 
     def load_square(self, photo: PhotoSource) -> np.ndarray:
         """The photo as the model sees it: RGB uint8 (S, S, 3), squashed to a square."""
-        size = self.model.config.image_size
-        return squash(load_photo(photo, at_least=size), size, self.model.encoder.interpolation)
+        return load_square(photo, self.model.config.image_size, self.model.encoder.interpolation)
 
     @torch.inference_mode()
     def encode(self, squares: Sequence[np.ndarray]) -> Tensor:

@@ -9,7 +9,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, er
 
 CARD = "README.md"
 # What its client raises. HTTPError is that of httpx, or of httpx2 in newer versions: no connection, or a lost one.
-_FAILURES = (errors.HTTPError, OSError, RuntimeError, ValueError)
+_HTTPError = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]  # it is nowhere else for both versions
+_FAILURES = (_HTTPError, OSError, RuntimeError, ValueError)
 
 
 class HubError(Exception):
@@ -145,7 +146,7 @@ def _explain(error: Exception, repo_id: str) -> str:
         return "it does not know the token; run `hf auth login` again, or correct HF_TOKEN"
     if status == 403:
         return f"the token may not write to {repo_id}; use a token with the right to write, of an account that owns it"
-    if status is None and isinstance(error, errors.HTTPError | ConnectionError):
+    if status is None and isinstance(error, _HTTPError | ConnectionError):
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         return f"the connection failed ({reason}); run it again, and it goes on with the files that are missing"
     return " ".join(str(error).split()).rstrip(".")

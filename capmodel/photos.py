@@ -13,7 +13,15 @@ PHOTO_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
     ".heic", ".heif", ".avif", ".ppm", ".pgm", ".jp2",
 })
+# What a file may be, whatever its name. Pillow reads some 40 formats and would try them all: it has EPS drawn by
+# Ghostscript, a program of its own, and damaged files do harm in the decoders that hardly anyone uses. These are the
+# formats of cameras, phones, browsers, scanners and paint programs; all are decoded within this process.
+FORMATS = (
+    "JPEG",  # also MPO, several pictures in one, as some phones and cameras save them
+    "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF", "DIB", "ICO", "PCX", "QOI", "SGI", "TGA",
+)
 # fmt: on
+HEIF = "HEIF"  # beside them, once pillow-heif has registered it
 
 PhotoSource = str | os.PathLike | bytes | Image.Image | np.ndarray
 
@@ -28,7 +36,7 @@ def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
     Args:
         source: a path, an encoded file as bytes, a PIL image, or an array (height, width) or
             (height, width, 1, 3 or 4) of uint8, uint16, bool or float (0..1). Of an animation,
-            the first frame is taken. HEIC and HEIF need the package pillow-heif.
+            the first frame is taken. Files are of one of `FORMATS`, or HEIC, which needs pillow-heif.
         at_least: let large photos shrink while they are decoded, to no less than this many
             pixels on either side. Much faster for large JPEGs.
 
@@ -71,6 +79,15 @@ def squash(photo: np.ndarray, size: int, interpolation: str = "bicubic") -> np.n
     return np.array(Image.fromarray(photo).resize((size, size), Image.Resampling[interpolation.upper()]))
 
 
+def load_square(source: PhotoSource, size: int, interpolation: str = "bicubic") -> np.ndarray:
+    """Loads a photo as a network sees it: RGB uint8 (size, size, 3), the whole photo squashed to a square.
+
+    Raises:
+        PhotoError: as `load_photo`.
+    """
+    return squash(load_photo(source, at_least=size), size, interpolation)
+
+
 def list_photos(folder: Path) -> list[Path]:
     """Every photo below a folder, by file name suffix, sorted by path."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
@@ -97,8 +114,9 @@ def _open(source: str | os.PathLike | bytes) -> Image.Image:
         raise PhotoError("This file is empty.")
     if data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"avis"):
         _register_heif()
+    formats = (*FORMATS, HEIF) if HEIF in Image.OPEN else FORMATS
     try:
-        return Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data), formats=formats)
     except Image.UnidentifiedImageError as error:
         raise PhotoError("This file is not a photo in a format that can be read.") from error
 

@@ -1,4 +1,4 @@
-"""The files that come with the package: models, example photos, the browser's player."""
+"""The files that come with the package: models, example photos, the browser's player. `pyproject.toml` lists them."""
 
 from pathlib import Path
 

@@ -1,6 +1,8 @@
 """Photos in, captions out: words, maps, probabilities, alternatives; saved and loaded."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from support.samples import PHOTOS
 
 from capmodel import Captioner, CaptionModel, DecodeOptions, ModelConfig, PhotoError
 from capmodel.decoding.tokenizer import END, START
-from capmodel.model.caption_model import WEIGHTS
+from capmodel.model.backbone import GridEncoder
+from capmodel.model.caption_model import CONFIG, TOKENIZER, WEIGHTS
 from capmodel.resources import MODELS
 
 FIVE = sorted(PHOTOS.glob("*.jpg"))[:5]
@@ -116,10 +119,69 @@ def test_saved_and_loaded_it_says_the_same(tiny_captioner, folder):
         torch.testing.assert_close(again.model.state_dict()[name], value, atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.parametrize("captions_in", [False, True])
+@pytest.mark.parametrize("loads_in", [False, True])
+def test_it_loads_and_captions_in_any_mode(tiny_captioner, folder, loads_in, captions_in):
+    with torch.inference_mode(loads_in):
+        again = Captioner.from_pretrained(folder)
+        GridEncoder("test_resnet", image_size=64).save(folder / "backbone")
+        encoder = GridEncoder.load(folder / "backbone")
+    with torch.inference_mode(captions_in):
+        assert again(FIVE[:1], SHORT)[0].text == tiny_captioner(FIVE[:1], SHORT)[0].text
+    for module in (again.model, encoder):  # which can still be trained
+        parameter = next(module.parameters())
+        parameter.square().sum().backward()
+        assert parameter.grad.abs().sum() > 0
+
+
 def test_weights_of_another_model_are_refused(folder):
     weights = load_file(folder / WEIGHTS)
     save_file({name: value for name, value in weights.items() if "linear_d" not in name}, folder / WEIGHTS)
-    with pytest.raises(RuntimeError, match="linear_d"):
+    with pytest.raises(RuntimeError, match="linear_d") as caught:
+        Captioner.from_pretrained(folder)
+    assert_one_sentence(caught.value, folder / WEIGHTS)
+
+
+def assert_one_sentence(error: Exception, file: Path) -> None:
+    assert str(file) in str(error)
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("kept", [0, 0.01, 0.5, 0.98])
+@pytest.mark.parametrize("name", [WEIGHTS, CONFIG, TOKENIZER])
+def test_a_file_that_was_cut_short_is_named(folder, name, kept):
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(ValueError, match="copy or download it again") as caught:
+        Captioner.from_pretrained(folder)
+    assert_one_sentence(caught.value, folder / name)
+
+
+@pytest.mark.parametrize("name", ["backbone.json", "backbone.safetensors"])
+def test_a_backbone_file_that_was_cut_short_is_named(tmp_path, name):
+    GridEncoder("test_resnet", image_size=64).save(tmp_path)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:20])
+    with pytest.raises(ValueError, match="copy or download it again") as caught:
+        GridEncoder.load(tmp_path)
+    assert_one_sentence(caught.value, tmp_path / name)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, CONFIG, TOKENIZER])
+@pytest.mark.parametrize("content", [b"version https://git-lfs.github.com/spec/v1\n", b"[1, 2]", b"\xff\xfe\0"])
+def test_a_file_that_is_something_else_is_named(folder, name, content):
+    (folder / name).write_bytes(content)
+    with pytest.raises(ValueError, match="copy or download it again") as caught:
+        Captioner.from_pretrained(folder)
+    assert_one_sentence(caught.value, folder / name)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"image_size": "64"}, {"backbone": None}, {"vocabulary": 4.5}, {"normalizer": "none"}]
+)
+def test_wrong_settings_are_refused(folder, changed):
+    settings = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps({**settings, **changed}))
+    with pytest.raises(ValueError, match=re.escape(str(next(iter(changed.values()))))):
         Captioner.from_pretrained(folder)
 
 

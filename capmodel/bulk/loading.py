@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from capmodel.bulk.sources import Place, read_places
-from capmodel.photos import PhotoError, load_photo, squash
+from capmodel.photos import PhotoError, load_square
 
 DEATHS = 3  # of processes at the same photo, before it is left out
 
@@ -43,7 +43,7 @@ def load_part(row: dict, out: Path, image_size: int, interpolation: str) -> dict
             try:
                 if isinstance(photo, PhotoError):
                     raise photo
-                squares[number] = squash(load_photo(photo, at_least=image_size), image_size, interpolation)
+                squares[number] = load_square(photo, image_size, interpolation)
                 errors[number] = None
             except PhotoError as error:
                 errors[number] = str(error)

@@ -26,6 +26,7 @@ from capmodel.bulk.sources import SourceError
 from capmodel.caption import Caption
 from capmodel.captioner import Captioner
 from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.photos import PhotoError
 
 PLAN = "_plan.parquet"  # readers of a folder of Parquet files leave names out that begin with _ or a point
 SETTINGS = b"capmodel.bulk"  # what the results depend on, in the plan's metadata
@@ -107,20 +108,20 @@ class CaptionPart:
         return {"photos": len(keys), "errors": sum(error is not None for error in errors)}
 
 
-def _table(keys: Sequence[str], results: Sequence[Caption | str], cells: int):
+def _table(keys: Sequence[str], results: Sequence[Caption | PhotoError | str], cells: int):
     import pyarrow
 
     columns = ("caption", "words", "probabilities", "maps", "error")
     rows = [
-        (None, None, None, None, result)
-        if isinstance(result, str)
-        else (
+        (
             result.text,
             [word.text for word in result.words],
             [word.probability for word in result.words],
             [word.weights.astype(np.float16).ravel() for word in result.words],
             None,
         )
+        if isinstance(result, Caption)
+        else (None, None, None, None, str(result))
         for result in results
     ]
     types = {

@@ -151,7 +151,7 @@ def _list_members(path: Path, name: str) -> Iterator[tuple[str, Place]]:
     try:
         with tarfile.open(path, "r:") as shard:  # not compressed: photos are, and members can be read one by one
             while member := shard.next():
-                shard.members = []  # it would keep them all
+                shard.members = []  # pyright: ignore[reportAttributeAccessIssue]  # undocumented; it would keep them all
                 folder, _, base = member.name.rpartition("/")
                 key, _, kind = base.partition(".")
                 key = f"{folder}/{key}" if folder else key

@@ -202,7 +202,7 @@ def _note_ends(
     is_end = (tokens == END) & best.isfinite()
     for photo, rank in is_end[:, : options.beam].nonzero().tolist():
         score = best[photo, rank].item() / normalizer
-        ends[photo].append(_End(score, length, parents[photo, rank].item(), logprobs[photo, rank].item()))
+        ends[photo].append(_End(score, length, int(parents[photo, rank]), float(logprobs[photo, rank])))
 
 
 def _is_done(ends: list[_End], total: float, length: int, options: DecodeOptions) -> bool:
@@ -219,11 +219,11 @@ def _trace(steps: list[_Step], photo: int, end: _End) -> Hypothesis:
     """Follows a finished caption back to its start."""
     path = [end.beam]  # the beam that was read at each step, from the last step to the first
     for step in reversed(steps[: end.step]):
-        path.append(step.parents[photo, path[-1]].item())
+        path.append(int(step.parents[photo, path[-1]]))
     path.reverse()
     walked = list(zip(steps[: end.step], path[:-1], path[1:], strict=True))
-    tokens = [step.tokens[photo, after].item() for step, _, after in walked]
-    logprobs = [step.logprobs[photo, after].item() for step, _, after in walked]
+    tokens = [int(step.tokens[photo, after]) for step, _, after in walked]
+    logprobs = [float(step.logprobs[photo, after]) for step, _, after in walked]
 
     def read(pick: Callable[[_Step], Tensor]) -> Tensor:
         return torch.stack([pick(step)[photo, before] for step, before, _ in walked])

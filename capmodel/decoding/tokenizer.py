@@ -24,15 +24,24 @@ class Tokenizer:
     Kudo & Richardson (2018), "SentencePiece".
 
     Args:
-        path: a sentencepiece model file, as `train.tokenizer` makes it.
+        path: a sentencepiece model file, as `train.data.tokenizer` makes it.
 
     Raises:
-        ValueError: the file's special tokens are not those of this project.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or its special tokens are not those of this project.
     """
 
     def __init__(self, path: str | PathLike):
         self.path = Path(path)
-        self._pieces = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        if not self.path.is_file():
+            raise FileNotFoundError(f"There is no tokenizer {path}.")
+        try:
+            self._pieces = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        except RuntimeError as error:
+            message = (
+                f"{path} is no whole sentencepiece model: it is damaged or was cut short; copy or download it again."
+            )
+            raise ValueError(message) from error
         special = tuple(getattr(self._pieces, f"{name}_id")() for name in ("pad", "unk", "bos", "eos"))
         if special != (PAD, UNKNOWN, START, END):
             raise ValueError(f"{path}: its pad, unknown, start and end tokens are {special}, not 0, 1, 2 and 3.")

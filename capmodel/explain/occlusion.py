@@ -72,7 +72,8 @@ def occlude_word(
     Raises:
         ValueError: no such word, no cell, all cells, or a cell that is not in the grid.
     """
-    count = captioner.model.encoder.grid_size**2
+    side = captioner.model.encoder.grid_size
+    count = side**2
     chosen = sorted(set(cells))
     if not 0 <= index < len(words):
         raise ValueError(f"there is no word {index} in a caption of {len(words)}")
@@ -82,23 +83,33 @@ def occlude_word(
     random = np.random.default_rng(seed)
     others = np.setdiff1d(np.arange(count), chosen)
     draws = [random.choice(others, min(len(chosen), len(others)), replace=False) for _ in range(DRAWS)]
-    grids = captioner.encode([square, *(hide_cells(square, hidden) for hidden in (chosen, *draws))])
+    grids = captioner.encode([square, *(hide_cells(square, hidden, side) for hidden in (chosen, *draws))])
     blind = grids[:1].mean(1, keepdim=True).expand(1, count, -1)
     before, after, *elsewhere, unseen = word_probability(captioner, torch.cat([grids, blind]), words, index).tolist()
     caption = captioner.describe(grids[1:2], options)[0][0]
     return Occlusion(caption, before, after, elsewhere, unseen)
 
 
-def hide_cells(square: np.ndarray, cells: Iterable[int], side: int = 8) -> np.ndarray:
-    """A copy of a photo (S, S, 3) whose cells have the mean colour of the whole.
+def hide_cells(square: np.ndarray, cells: Iterable[int], side: int) -> np.ndarray:
+    """A copy of a photo (S, S, 3) in which some cells have the mean colour of the whole photo.
 
     Black or white patches would be things of their own; the mean colour says least.
+
+    Args:
+        cells: to hide, numbered 0..L-1 row by row from the top left.
+        side: of the grid in cells, L = side ** 2. Where S is no multiple of it, cells end at the nearest pixel.
+
+    Raises:
+        ValueError: a cell is not in the grid.
     """
     hidden = square.copy()
-    size = len(square) // side
+    edges = [round(len(square) * cell / side) for cell in range(side + 1)]
+    mean = square.mean((0, 1)).round()
     for cell in cells:
-        top, left = cell // side * size, cell % side * size
-        hidden[top : top + size, left : left + size] = square.mean((0, 1)).round()
+        if not 0 <= cell < side**2:
+            raise ValueError(f"there is no cell {cell} in a grid of {side} x {side}")
+        row, column = divmod(cell, side)
+        hidden[edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = mean
     return hidden
 
 

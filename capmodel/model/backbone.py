@@ -3,13 +3,17 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from capmodel.model.files import fill, read_settings, read_weights
+
 FAMILIES = ("resnet", "densenet")
+CONFIG, WEIGHTS = "backbone.json", "backbone.safetensors"
 
 
 def backbone_names() -> list[str]:
@@ -38,23 +42,26 @@ class GridEncoder(nn.Module):
         ValueError: the name is in neither family, or the size is no multiple of 32.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, name: str = "resnet26d", *, pretrained: bool = False, image_size: int = 256):
         super().__init__()
         if name.partition(".")[0] not in backbone_names():
             raise ValueError(
                 f"{name!r} is neither a ResNet nor a DenseNet of timm. Names of these families look like "
-                f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.backbone.backbone_names() lists all."
+                f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.model.backbone.backbone_names() lists all."
             )
-        self.network = timm.create_model(name, pretrained=pretrained, num_classes=0)
+        self.network: Any = timm.create_model(name, pretrained=pretrained, num_classes=0)
         config = self.network.pretrained_cfg
         stride = self.network.feature_info[-1]["reduction"]
         if image_size % stride:
             raise ValueError(f"image_size must be a multiple of {stride} for {name}, not {image_size}")
         self.name = name
         self.image_size = image_size
-        self.interpolation = config["interpolation"]
-        self.channels = self.network.num_features
-        self.grid_size = image_size // stride
+        self.interpolation: str = config["interpolation"]
+        self.channels: int = self.network.num_features
+        self.grid_size: int = image_size // stride
         # timm's mean and std are for pixels in 0..1, ours are in 0..255.
         self.register_buffer("mean", 255 * torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
@@ -72,15 +79,25 @@ class GridEncoder(nn.Module):
         """Writes ``backbone.json`` and ``backbone.safetensors``, as `compact` has them."""
         folder.mkdir(parents=True, exist_ok=True)
         settings = {"name": self.name, "image_size": self.image_size}
-        (folder / "backbone.json").write_text(json.dumps(settings) + "\n")
-        save_file(compact(self.state_dict()), folder / "backbone.safetensors", metadata={"format": "pt"})
+        (folder / CONFIG).write_text(json.dumps(settings) + "\n")
+        save_file(compact(self.state_dict()), folder / WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
+    @torch.inference_mode(False)  # weights that are made in inference mode could never be trained
     def load(cls, folder: Path) -> "GridEncoder":
-        """Reads what `save` wrote."""
-        settings = json.loads((folder / "backbone.json").read_text())
-        encoder = cls(settings["name"], image_size=settings["image_size"])
-        encoder.load_state_dict(load_file(folder / "backbone.safetensors"))
+        """Reads what `save` wrote.
+
+        Raises:
+            FileNotFoundError: a file is missing in the folder.
+            ValueError: a file is damaged, or lacks a setting.
+            RuntimeError: the weights do not fit the settings.
+        """
+        settings = read_settings(folder, CONFIG)
+        name, image_size = settings.get("name"), settings.get("image_size")
+        if not isinstance(name, str) or not isinstance(image_size, int):
+            raise ValueError(f"{folder / CONFIG} does not say which backbone it is of: {settings}.")
+        encoder = cls(name, image_size=image_size)
+        fill(encoder, read_weights(folder, WEIGHTS), folder / WEIGHTS)
         return encoder
 
     def stages(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
@@ -99,7 +116,7 @@ def compact(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def stage_maps(network: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+def stage_maps(network: Any, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
     """A timm network's last feature map and its stage outputs from stride 4 on, for normalized inputs."""
     last, maps = network.forward_intermediates(inputs)
     strides = [info["reduction"] for info in network.feature_info]

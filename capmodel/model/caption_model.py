@@ -2,15 +2,16 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from capmodel.model.backbone import GridEncoder, compact
 from capmodel.model.decoder import Decoder
+from capmodel.model.files import fill, read_settings, read_weights
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.model"
 BACKBONE = "encoder."  # how the names of the backbone's weights begin
@@ -26,7 +27,7 @@ class ModelConfig:
         vocabulary: number of sub-words.
         hidden: size of the LSTM and of the embeddings.
         attention_size: dimension of the space in which grid and decoder state are compared.
-        normalizer: how attention scores become weights: "softmax", "sparsemax" or "hard".
+        normalizer: how attention scores become weights: a name of `NORMALIZERS`.
         dropout: in training.
     """
 
@@ -81,6 +82,7 @@ class CaptionModel(nn.Module):
         save_file(compact(weights), folder / WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
+    @torch.inference_mode(False)  # weights that are made in inference mode could never be trained
     def load(cls, folder: Path, encoder: GridEncoder | None = None) -> "CaptionModel":
         """Reads what `save` wrote, as an fp32 network in eval mode.
 
@@ -89,24 +91,22 @@ class CaptionModel(nn.Module):
 
         Raises:
             FileNotFoundError: a file is missing in the folder.
-            ValueError: the configuration has unknown or missing fields, or no proper base.
+            ValueError: a file is damaged, the configuration has unknown fields or wrong values, or no proper base.
             RuntimeError: the weights do not fit the configuration.
         """
         settings = _settings(folder)
         base = settings.pop("base", None)
-        try:
-            config = ModelConfig(**settings)
-        except TypeError as error:
-            raise ValueError(f"{folder / CONFIG} is not a configuration of this version: {error}") from error
-        weights = load_file(_present(folder, WEIGHTS))
+        config = _config(settings, folder / CONFIG)
+        weights = read_weights(folder, WEIGHTS)
         if encoder:
             weights |= {f"{BACKBONE}{name}": value for name, value in encoder.state_dict().items()}
         elif base:
-            shared = load_file(_present(base_folder(folder), WEIGHTS))
+            shared = read_weights(base_folder(folder), WEIGHTS)
             weights |= {name: value for name, value in shared.items() if name.startswith(BACKBONE)}
         model = cls(config, encoder)
-        model.load_state_dict(weights, strict=True)
-        return model.to(memory_format=torch.channels_last).eval()
+        fill(model, weights, folder / WEIGHTS)
+        # PyTorch's types leave memory_format out.
+        return model.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
 
 
 def base_folder(folder: Path) -> Path:
@@ -114,7 +114,7 @@ def base_folder(folder: Path) -> Path:
 
     Raises:
         FileNotFoundError: the folder is no model's.
-        ValueError: the base is not the name of a folder.
+        ValueError: its configuration is damaged, or the base is not the name of a folder.
     """
     base = _settings(folder).get("base")
     if base is None:
@@ -125,13 +125,20 @@ def base_folder(folder: Path) -> Path:
 
 
 def _settings(folder: Path) -> dict:
-    settings = json.loads(_present(folder, CONFIG).read_text())
+    settings = read_settings(folder, CONFIG)
     if "attention" in settings:  # the name of the field in models saved by version 0.1
         settings["attention_size"] = settings.pop("attention")
     return settings
 
 
-def _present(folder: Path, name: str) -> Path:
-    if not (folder / name).is_file():
-        raise FileNotFoundError(f"{folder} is not a model folder: it has no {name}.")
-    return folder / name
+def _config(settings: dict, path: Path) -> ModelConfig:
+    """The configuration of these settings, which are from the file `path`."""
+    try:
+        config = ModelConfig(**settings)
+    except TypeError as error:
+        raise ValueError(f"{path} is not a configuration of this version: {error}") from error
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if not isinstance(value, (int, float) if field.type is float else field.type):
+            raise ValueError(f"{path}: {field.name} must be of type {field.type.__name__}, not {value!r}.")
+    return config

@@ -35,7 +35,7 @@ class FastDecoder:
 
     def __init__(self, decoder: Decoder):
         self.decoder = decoder
-        self._layers: _Layers | None = None
+        self._layers: _Layers  # from the first `prepare` on
         self._state: tuple | None = None
 
     @torch.inference_mode()

@@ -5,12 +5,14 @@ the network does too: that is twice as fast, and rounds every number to 8 binary
 differs by about 2 %, and of captions that are nearly as good as each other another one may win.
 """
 
+import copy
 import weakref
+import zlib
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
-from torch.fx.proxy import TraceError
 
 from capmodel.model.backbone import GridEncoder
 
@@ -24,8 +26,20 @@ def has_bfloat16() -> bool:
 
 def state_of(module: nn.Module) -> tuple:
     """Equal as long as nobody wrote to the module's weights or moved them."""
-    # A tensor counts how often it was written to.
-    return tuple((value.data_ptr(), value._version) for value in module.state_dict().values())
+    return tuple((value.data_ptr(), _writes(value)) for value in module.state_dict().values())
+
+
+def _writes(value: Tensor) -> int:
+    """Changes when a tensor is written to: PyTorch's count, or the checksum of one that was made in inference mode.
+
+    PyTorch does not count writes to such a tensor, so all of it must be read, which costs about 1 ms a megabyte.
+    """
+    try:
+        if not value.is_inference():
+            return value._version
+    except RuntimeError:  # made in inference mode and moved outside
+        pass
+    return zlib.crc32(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
 
 
 class FastEncoder:
@@ -69,9 +83,9 @@ class FastEncoder:
 class _Features(nn.Module):
     """A timm network up to its last feature map."""
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: Any):
         super().__init__()
-        self.network = network
+        self.network: Any = network
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.network.forward_features(inputs)
@@ -85,13 +99,18 @@ def _prepared(encoder: GridEncoder, dtype: torch.dtype) -> nn.Module:
     state = state_of(encoder)
     kept = _made.setdefault(encoder, {})
     if dtype not in kept or kept[dtype][0] != state:
-        kept[dtype] = state, _fused(encoder).to(dtype, memory_format=torch.channels_last)
+        network = _fused(encoder)
+        # PyTorch's types leave memory_format out.
+        kept[dtype] = state, network.to(dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return kept[dtype][1]
 
 
 def _fused(encoder: GridEncoder) -> nn.Module:
-    network = _Features(encoder.network).eval()
+    """A copy of the network in eval mode, its BatchNorms fused if PyTorch can follow how it computes."""
+    network = copy.deepcopy(_Features(encoder.network)).eval()
     try:
-        return fuse(network)  # a copy
-    except TraceError:
-        return _Features(encoder.network)
+        return fuse(network)
+    # It runs the network's Python code on stand-ins for tensors. Where that asks for their size or values it may fail
+    # with almost any error, and the network is right as it is.
+    except Exception:
+        return network

@@ -69,7 +69,7 @@ def save_zip(photos: Iterable[CaptionedPhoto], path: Path) -> None:
     items, told = [], []
     with zipfile.ZipFile(path, "w") as archive, tempfile.TemporaryDirectory() as folder:
 
-        def add(name: str, save: Callable[[Path], None]) -> None:
+        def add(name: str, save: Callable[[Path], object]) -> None:
             file = Path(folder, Path(name).name)
             save(file)
             is_text = file.suffix in (".html", ".json", ".csv")

@@ -9,7 +9,7 @@
     python -m tests.benchmarks --peers           # other captioners over ours
 
 The page needs what the tests need (tests/requirements.txt, and a browser: apt install chromium), the other
-captioners `pip install -r train/peers.txt`. What is printed are medians; leave the machine alone meanwhile.
+captioners `pip install -r tests/benchmarks/requirements.txt`. What is printed are medians; leave the machine alone meanwhile.
 """
 
 import argparse

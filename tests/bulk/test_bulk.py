@@ -224,7 +224,7 @@ def test_without_ray_it_says_what_to_install(monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit) as end:
         main([str(PHOTOS), "--out", str(tmp_path / "out")])
     assert end.value.code == 2
-    assert 'pip install "ray[data]"' in capsys.readouterr().err
+    assert 'pip install "capmodel[bulk]"' in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -287,17 +287,17 @@ def test_a_photo_that_has_gone_has_an_error(tmp_path):
 def test_a_photo_that_crashes_its_reader_is_left_out_in_the_end(monkeypatch, tmp_path):
     places = [Place(os.fsencode(PHOTOS / name))._asdict() for name in NAMES[:3]]
     row = {"part": 0, "keys": NAMES[:3], "places": places}
-    load = loading.load_photo
+    load = loading.load_square
 
     class Death(BaseException):
         """Ends the attempt there and then, as a crash does."""
 
-    def crash(path, at_least):
+    def crash(path, size, interpolation):
         if path.name == NAMES[1]:
             raise Death
-        return load(path, at_least)
+        return load(path, size, interpolation)
 
-    monkeypatch.setattr(loading, "load_photo", crash)
+    monkeypatch.setattr(loading, "load_square", crash)
     for _ in range(DEATHS):
         with pytest.raises(Death):
             load_part(row, tmp_path, 64, "bicubic")

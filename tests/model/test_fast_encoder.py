@@ -3,10 +3,13 @@
 import pytest
 import torch
 from support.samples import PHOTOS
+from torch.fx.proxy import TraceError
 
 from capmodel import Captioner
 from capmodel.model import fast_encoder
 from capmodel.model.backbone import GridEncoder
+from capmodel.model.caption_model import CaptionModel, ModelConfig
+from capmodel.model.fast_decoder import FastDecoder
 from capmodel.model.fast_encoder import FastEncoder
 
 
@@ -72,6 +75,54 @@ def test_the_encoder_stays_as_it_is(pixels):
     assert encoder(pixels).requires_grad
 
 
+def test_an_encoder_in_training_stays_in_training(pixels):
+    encoder = make_encoder("resnet18").train()
+    FastEncoder(encoder, "fp32")(pixels)
+    assert all(module.training for module in encoder.modules())
+
+
+class Stubborn(torch.nn.Module):
+    """A network whose last step is one that `torch.fx` cannot follow."""
+
+    def __init__(self, network: torch.nn.Module, step):
+        super().__init__()
+        self.network, self.step = network, step
+
+    def forward_features(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.step(self.network.forward_features(inputs))
+
+
+def only_numbers(features: torch.Tensor) -> torch.Tensor:
+    return features if features.sum() > -1e9 else -features
+
+
+def counted(features: torch.Tensor) -> torch.Tensor:
+    return torch.stack([features[photo] for photo in range(len(features))])
+
+
+def one_by_one(features: torch.Tensor) -> torch.Tensor:
+    return torch.stack(list(features))
+
+
+def as_whole_numbers(features: torch.Tensor) -> torch.Tensor:
+    return features + int(features.shape[0] > 1e9)
+
+
+@pytest.mark.parametrize("step", [only_numbers, counted, one_by_one, as_whole_numbers])
+def test_a_network_that_pytorch_cannot_follow_is_copied_as_it_is(step, pixels):
+    encoder = make_encoder("test_resnet")
+    encoder.network = Stubborn(encoder.network, step)
+    with pytest.raises((TraceError, TypeError, RuntimeError)):
+        torch.fx.symbolic_trace(fast_encoder._Features(encoder.network))
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    with torch.inference_mode():
+        expected = encoder(pixels)
+    assert distance(FastEncoder(encoder, "fp32")(pixels), expected) < 1e-5
+    assert distance(FastEncoder(encoder, "bf16")(pixels), expected) < 0.03
+    for name, value in encoder.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
 def test_new_weights_are_noticed(pixels):
     encoder, other = make_encoder("resnet18"), make_encoder("resnet18")
     torch.nn.init.normal_(other.network.conv1.weight)
@@ -81,6 +132,26 @@ def test_new_weights_are_noticed(pixels):
     with torch.inference_mode():
         assert distance(quick(pixels), encoder(pixels)) < 1e-5
     assert distance(quick(pixels), old) > 0.1
+
+
+# To what was made in inference mode, PyTorch allows no write outside.
+@pytest.mark.parametrize(("made_in", "written_in"), [(False, False), (False, True), (True, True)])
+def test_new_weights_are_noticed_whatever_mode_they_are_of(made_in, written_in, pixels):
+    with torch.inference_mode(made_in):
+        encoder = make_encoder("test_resnet")
+        decoder = CaptionModel(ModelConfig("test_resnet", 64, 20, 8, 4), encoder).decoder.eval()
+    quick, grid = FastEncoder(encoder, "fp32"), torch.rand(1, 4, encoder.channels)
+    quick_decoder = FastDecoder(decoder)
+    before = quick(pixels), quick_decoder.prepare(grid).keys
+    for again in (quick(pixels), quick(pixels)):
+        assert torch.equal(again, before[0])
+    with torch.inference_mode(written_in), torch.no_grad():
+        encoder.network.conv1[0].weight.mul_(2)
+        decoder.attention.linear_e.weight.mul_(2)
+    with torch.inference_mode():
+        assert distance(quick(pixels), encoder(pixels)) < 1e-5
+        torch.testing.assert_close(quick_decoder.prepare(grid).keys, decoder.prepare(grid).keys, rtol=1e-3, atol=1e-4)
+    assert distance(quick_decoder.prepare(grid).keys, before[1]) > 0.1
 
 
 def test_an_unknown_precision_is_named(tiny_captioner):

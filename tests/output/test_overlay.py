@@ -1,5 +1,8 @@
 """Maps are drawn where they are, at the photo's own shape, on an honest scale."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,7 +10,7 @@ from support.captions import UNIFORM, make_caption, peaked
 
 from capmodel.output.animation import save_gif
 from capmodel.output.figure import save_figure
-from capmodel.output.overlay import CLEAR, OVERLAY_COLOR, overlay, scale_top, smooth_map, times_uniform
+from capmodel.output.overlay import CLEAR, OPACITY, OVERLAY_COLOR, overlay, scale_top, smooth_map, times_uniform
 
 
 @pytest.mark.parametrize(("height", "width"), [(80, 240), (240, 80), (61, 97)])
@@ -50,6 +53,29 @@ def test_no_attention_is_dark_but_visible():
     overlaid = overlay(photo, np.zeros((16, 16)), 2.0)
     assert (overlaid.astype(int) > OVERLAY_COLOR.astype(int) + 20).all()
     assert overlaid.max() < 80
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_pixel_is_the_formula(dtype):
+    random = np.random.default_rng(0)
+    for height, width in ((61, 97), (240, 80), (1, 5)):
+        photo = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        for given in (photo, photo[:, ::-1], photo[::2]):
+            heat, top = (9 * random.random(given.shape[:2]) ** 4).astype(dtype), float(random.uniform(2, CLEAR))
+            opacity = OPACITY * (1 - (heat / top).clip(0, 1) ** 0.5)[..., None]
+            expected = (given * (1 - opacity) + OVERLAY_COLOR * opacity).round().astype(np.uint8)
+            given.setflags(write=False)
+            np.testing.assert_array_equal(overlay(given, heat, top), expected)
+
+
+def test_drawing_loads_no_network():
+    code = (
+        "import sys, numpy as np; import capmodel.output.animation, capmodel.output.figure; from capmodel.output.overlay import overlay; "
+        "print('cv2' in sys.modules); overlay(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4)), 2.0); "
+        "print('cv2' in sys.modules, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["False", "True", "False"]
 
 
 @pytest.mark.parametrize("shape", [(60, 180, 3), (200, 60, 3)])

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from capmodel.decoding.tokenizer import END, START
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.decoder import Decoder
+from train.data.crop_batches import CropBatches, DeviceCropBatches
 from train.data.crops import DeviceCrops, gentle_boxes, gentle_crop, load_squares
-from train.finetune import CropBatches, DeviceCropBatches, FineTuning
+from train.objectives.finetuning import FineTuning
 from train.objectives.teacher import Teacher, freeze
 from train.objectives.teacher_forcing import TeacherForcing
 

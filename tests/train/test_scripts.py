@@ -44,7 +44,7 @@ def trained(shapes, tmp_path_factory):
         f"{shapes}/Flickr_8k.testImages.txt --out {runs}/backbone --backbone test_resnet --steps 30 --batch-size 16 --sizes 64"
     )
     run(
-        f"python -m train.xe --data {shapes} --backbone {runs}/backbone --out {runs}/softmax --hidden 64 --attention 32 "
+        f"python -m train.xe --data {shapes} --backbone {runs}/backbone --out {runs}/softmax --hidden 64 --attention-size 32 "
         "--epochs 18 --batch-size 12 --captions 2 --learning-rate 5e-3 --ema 0.9 --crops 1"
     )
     return runs
@@ -97,7 +97,7 @@ def test_dev_score_rises(trained):
 
 def test_a_decoder_on_the_teachers_grid_is_scored_and_not_kept(shapes, tmp_path):
     run(
-        f"python -m train.xe --data {shapes} --teacher --out {tmp_path} --no-mirror --hidden 64 --attention 32 --epochs 4 "
+        f"python -m train.xe --data {shapes} --teacher --out {tmp_path} --no-mirror --hidden 64 --attention-size 32 --epochs 4 "
         "--batch-size 12 --captions 2 --learning-rate 5e-3 --ema 0.9"
     )
     rows = rows_of(tmp_path)
@@ -162,7 +162,7 @@ def test_several_data_sets_at_once(shapes, few, trained, tmp_path):
     """As many photos from the small one as from the large one; the best weights are those for both."""
     names, data = {shapes.name, few.name}, f"--data {shapes} {few} --weights 1 1"
     run(
-        f"python -m train.xe {data} --backbone {trained}/backbone --out {tmp_path}/xe --hidden 64 --attention 32 "
+        f"python -m train.xe {data} --backbone {trained}/backbone --out {tmp_path}/xe --hidden 64 --attention-size 32 "
         "--epochs 8 --batch-size 12 --captions 2 --learning-rate 5e-3 --ema 0.9 --no-mirror"
     )
     run(

@@ -1,11 +1,13 @@
 """The training loop and its objectives: it learns, resumes exactly, and runs the same on two processes."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import combinations
 from types import SimpleNamespace
@@ -24,14 +26,15 @@ from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.decoder import Decoder
 from capmodel.model.normalizers import NORMALIZERS
-from capmodel.photos import load_photo
+from capmodel.photos import PhotoError, load_photo
 from train import distill
 from train import fit as loop
 from train.data.batches import CaptionBatches, mirror_caption
 from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup, random_crop, shuffled
 from train.data.datasets import load_split
-from train.data.grids import View, cached_grids
+from train.data.grids import View, cached_grids, encode_photos
 from train.fit import FitOptions, learning_rate_factor
+from train.metrics.attention import entropy
 from train.objectives.teacher import TeacherGrid
 from train.objectives.teacher_forcing import (
     Regularization,
@@ -39,7 +42,6 @@ from train.objectives.teacher_forcing import (
     anneal,
     drop_cells,
     drop_words,
-    entropy,
     unevenness,
 )
 
@@ -270,6 +272,68 @@ def test_grids_are_cached_and_found_again(data, backbone, tmp_path, monkeypatch)
         next(encoder.parameters()).add_(0.1)
     with pytest.raises(TypeError):
         cached_grids(encoder, photos, tmp_path, accelerator)
+
+
+def test_two_runs_may_compute_the_same_grids_at_once(data, backbone, tmp_path, monkeypatch):
+    photos, accelerator = [example.photo for example in load_split(data, "dev")], Accelerator(cpu=True)
+    alone = cached_grids(GridEncoder.load(backbone), photos, tmp_path / "alone", accelerator)
+    both_began = threading.Barrier(2)
+
+    def encode(*arguments):
+        both_began.wait(timeout=60)
+        yield from encode_photos(*arguments)
+
+    monkeypatch.setattr("train.data.grids.encode_photos", encode)
+    shared = tmp_path / "shared"
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(cached_grids, GridEncoder.load(backbone), photos, shared, accelerator) for _ in range(2)]
+    assert all(np.array_equal(each.result(), alone) for each in runs)
+    assert [file.name for file in shared.iterdir()] == [file.name for file in (tmp_path / "alone").iterdir()]
+
+
+def test_nothing_is_left_of_grids_that_were_not_finished(data, backbone, tmp_path):
+    photos, accelerator = [example.photo for example in load_split(data, "dev")], Accelerator(cpu=True)
+    killed, running, other = (tmp_path / name for name in ("grids-a.partial", "grids-b.partial", "notes.partial"))
+    for file in (killed, running, other):
+        file.touch()
+    for file in (killed, other):
+        os.utime(file, (0, 0))
+    with pytest.raises(PhotoError):
+        cached_grids(GridEncoder.load(backbone), [*photos, other], tmp_path, accelerator)
+    assert set(tmp_path.iterdir()) == {running, other}
+
+
+def test_a_folder_takes_one_run_at_a_time(tmp_path):
+    batches, accelerator = make_batches(), Accelerator(cpu=True)
+
+    def train(batch_at, folder=tmp_path):
+        task = make_task()
+        optimizer = torch.optim.SGD(task.parameters(), lr=0.1)
+        loop.fit(task, batch_at, optimizer, FitOptions(steps=2, warmup=1), folder, accelerator)
+
+    def batch(step):
+        return {**batches(step), "temperature": 1.0}
+
+    began, may_end = threading.Event(), threading.Event()
+
+    def slow(step):
+        began.set()
+        assert may_end.wait(timeout=60)
+        return batch(step)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(train, slow)
+        assert began.wait(timeout=60)
+        try:
+            with pytest.raises(ValueError, match="Another run is training in"):
+                train(batch)
+            train(batch, tmp_path / "another")
+        finally:
+            may_end.set()
+        first.result()
+    train(batch)  # it is done, so there is nothing to do, and nobody in the way
+    assert len(losses(tmp_path)[0]) == len(losses(tmp_path / "another")[0]) == 2
+    assert not list(tmp_path.rglob("*.partial"))
 
 
 def test_the_teacher_gives_a_grid_as_a_backbone_does():

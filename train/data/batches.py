@@ -1,4 +1,4 @@
-"""Captioned grids in batches, and captions of grids: what all decoder training has in common."""
+"""Photos in batches, with captions or without: what all decoder training has in common."""
 
 import re
 from collections.abc import Sequence
@@ -8,10 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from capmodel.decoding.beam_search import DecodeOptions, beam_search
 from capmodel.decoding.tokenizer import END, PAD, START, Tokenizer
-from capmodel.model.decoder import Decoder
-from capmodel.model.fast_decoder import FastDecoder
 from train.data.datasets import Example
 from train.data.mixture import Mixture
 from train.fit import Batch
@@ -29,10 +26,10 @@ class Draw(NamedTuple):
 class PhotoBatches:
     """Batches of photos as a pure function of the step.
 
-    A batch has ``photo`` (B,), the photos' numbers, of mirrored ones plus N, and what `show` gives of them.
+    A batch holds ``photo`` (B,), the photos' numbers (view * N + photo), and what `show` returns for them.
 
     Attributes:
-        views: of each of N photos what `show` needs, and if wanted of the mirrored ones too.
+        views: for each view, what `show` needs of each of N photos.
         batch_size: B, photos a process.
         mixture: the data sets that the N photos come from; by default they are one.
     """
@@ -65,7 +62,7 @@ class PhotoBatches:
         return drawn
 
     def mine(self, all_processes: list) -> list:
-        """This process's part of what was drawn for all."""
+        """This process's share of what was drawn for all processes."""
         return all_processes[self.process * self.batch_size : (self.process + 1) * self.batch_size]
 
 
@@ -73,8 +70,7 @@ class PhotoBatches:
 class CaptionBatches(PhotoBatches):
     """Batches of photos, each with K of its captions.
 
-    A batch has also ``tokens`` (B, K, T), and ``targets``, the number of tokens without the start in
-    an average process.
+    A batch also holds ``tokens`` (B, K, T), and ``targets``, the number of tokens to predict in an average process.
 
     Attributes:
         captions: tokens of the captions of each photo, for each of `views`.
@@ -118,16 +114,3 @@ def encode_captions(tokenizer: Tokenizer, examples: Sequence[Example], mirrored:
     """Tokens of each photo's captions, from start to end."""
     texts = captions_of(examples, mirrored)
     return [[[START, *tokenizer.encode(text)[:longest], END] for text in captions] for captions in texts]
-
-
-@torch.inference_mode()
-def caption_grids(decoder: Decoder, tokenizer: Tokenizer, grids: np.ndarray, options: DecodeOptions) -> list[str]:
-    """The best caption of each of N grids (N, L, D)."""
-    device, quick = decoder.output_bias.device, FastDecoder(decoder.eval())
-    batch_size = 50 if device.type == "cpu" else 500  # a GPU waits for the next step rather than for the photos
-    captions = []
-    for first in range(0, len(grids), batch_size):
-        grid = torch.from_numpy(grids[first : first + batch_size].astype(np.float32)).to(device)
-        found = beam_search(quick, quick.prepare(grid), options)
-        captions += [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
-    return captions

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from capmodel.photos import load_photo, squash
+from capmodel.photos import load_photo, load_square
 
 cv2.setNumThreads(0)  # batches are already prepared in several threads
 
@@ -77,7 +77,7 @@ def load_squares(photos: Sequence[Path], device: torch.device, side: int = 256, 
     """
     squares = torch.empty((len(photos), 3, side, side), dtype=torch.uint8, device=device)
     with ThreadPoolExecutor(workers) as pool:
-        for square, photo in zip(squares, pool.map(lambda path: squash(load_photo(path), side), photos)):
+        for square, photo in zip(squares, pool.map(lambda path: load_square(path, side), photos)):
             square.copy_(torch.from_numpy(photo).permute(2, 0, 1))
     return squares
 

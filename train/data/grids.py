@@ -1,12 +1,15 @@
-"""Grids of a frozen backbone, computed once and kept on disk."""
+"""Grids of a frozen backbone, computed once and cached on disk."""
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -14,12 +17,13 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from capmodel.model.backbone import GridEncoder
-from capmodel.photos import load_photo, squash
+from capmodel.photos import load_photo, load_square
 from train.data.crops import gentle_crop
 from train.data.datasets import DataSet
 from train.fit import made_by_first
 
 BATCH = 32
+ABANDONED = 3600  # seconds since anything was written to an unfinished file, after which its run must be dead
 
 
 class View(NamedTuple):
@@ -48,7 +52,9 @@ def cached_grids(
     """The photos' grids as a read-only fp16 array (N, L, D), mapped from disk, not held in memory.
 
     They are computed on the first call and found again by weights, photos (path, size and time of
-    change) and view, so a changed backbone or photo never meets an old grid.
+    change) and view, so a changed backbone or photo never meets an old grid. Of several runs that
+    compute the same at the same time, each writes a file of its own, and the one that is done first
+    leaves it for all.
 
     Args:
         folder: where the arrays are kept; all machines must share it.
@@ -87,7 +93,7 @@ def encode_photos(
         if view.crop:
             square = gentle_crop(load_photo(photo), encoder.image_size, np.random.default_rng((*view, number)))
         else:
-            square = squash(load_photo(photo, at_least=encoder.image_size), encoder.image_size, encoder.interpolation)
+            square = load_square(photo, encoder.image_size, encoder.interpolation)
         return torch.from_numpy(square[:, ::-1].copy() if view.mirrored else square)
 
     with ThreadPoolExecutor(4) as pool:
@@ -101,14 +107,30 @@ def encode_photos(
 
 def _compute(encoder: GridEncoder, photos: Sequence[Path], path: Path, accelerator: Accelerator, view: View) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    shape = (len(photos), encoder.grid_size**2, encoder.channels)
-    grids = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
-    done = 0
-    with tqdm(total=len(photos), desc="grids", unit="photo") as bar:
-        for batch in encode_photos(encoder, photos, accelerator, view):
-            grids[done : done + len(batch)] = batch
-            done += len(batch)
-            bar.update(len(batch))
-    grids.flush()
-    partial.replace(path)  # an array that is there is whole
+    _remove_abandoned(path.parent)
+    partial = path.with_name(f"{path.stem}-{uuid4().hex}.partial")
+    try:
+        shape = (len(photos), encoder.grid_size**2, encoder.channels)
+        grids = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
+        done = 0
+        with tqdm(total=len(photos), desc="grids", unit="photo") as bar:
+            for batch in encode_photos(encoder, photos, accelerator, view):
+                grids[done : done + len(batch)] = batch
+                done += len(batch)
+                os.utime(partial)  # writes to a mapped file need not show
+                bar.update(len(batch))
+        grids.flush()
+        if not path.exists():
+            partial.replace(path)  # an array that is there is whole
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Removes the unfinished arrays of runs that were killed."""
+    for partial in folder.glob("grids-*.partial"):
+        try:
+            if time.time() - partial.stat().st_mtime > ABANDONED:
+                partial.unlink()
+        except FileNotFoundError:  # finished, or removed by another run
+            pass

@@ -1,10 +1,14 @@
 """The order in which photos of several data sets are drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, zip_longest
+from typing import TypeVar
 
 from train.data.crops import shuffled
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -44,3 +48,9 @@ class Mixture:
             position -= drawn
             first += size
         raise AssertionError("The last data set's share of what is left is 1.")
+
+
+def interleave_longest(*lists: Iterable[Item]) -> Iterator[Item]:
+    """The items of several lists in turn; a list that has ended is passed over."""
+    nothing = object()
+    return (item for item in chain.from_iterable(zip_longest(*lists, fillvalue=nothing)) if item is not nothing)

@@ -93,7 +93,7 @@ def _spice(expected: Keyed, written: Keyed) -> float | None:
     from pycocoevalcap.spice.spice import Spice
 
     try:
-        with redirect_stdout(sys.stderr):  # it prints of its download
+        with redirect_stdout(sys.stderr):  # it reports its download on stdout
             return 100 * float(Spice().compute_score(expected, written)[0])
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"SPICE is left out: its models could not be downloaded or run ({error}).", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Whom captions take for a man or a woman, against what people wrote of the same photos."""
+"""Whether captions speak of men or women, compared with what people wrote about the same photos."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Hides cells of one photo in all the ways that are compared, and asks for the words of its caption again."""
+"""Deletion and insertion: hides the cells of one photo in several orders and measures its caption's words again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from capmodel.decoding.tokenizer import START
 from capmodel.explain.occlusion import hide_cells
 from capmodel.model.decoder import Memory
 from capmodel.model.fast_decoder import FastDecoder
+from train.metrics.attention import entropy
 from train.metrics.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
-from train.objectives.teacher_forcing import entropy
 
 DRAWS = 3  # random rankings a photo
 ROWS = 64  # hidden grids a forward pass
@@ -81,15 +81,15 @@ def measure_photo(
     hidden = deletion_and_insertion(orders, counts[1:-1])
     curves = compare(logprobs_hidden(quick, memory, tokens, spans, hidden).numpy(), words)  # (W, 3, 2, C - 2)
 
-    rivals, correlation, completeness = [], [], []
+    by_gradient, correlation, completeness = [], [], []
     for own, (start, stop), gained in zip(reading.maps, spans, whole - blind, strict=True):
         score = word_score(decoder, tokens[:stop], start)
         values = torch.stack([input_x_gradient(score, grid), integrated_gradients(score, grid)]).cpu().numpy()
         hidden = deletion_and_insertion(order_cells(values, random), counts[1:-1])
-        rivals.append(logprobs_hidden(quick, memory, tokens[:stop], [(start, stop)], hidden)[..., 0].numpy())
+        by_gradient.append(logprobs_hidden(quick, memory, tokens[:stop], [(start, stop)], hidden)[..., 0].numpy())
         correlation.append([[rank_correlation(own, value) for value in (given, abs(given))] for given in values])
         completeness.append([values[1].sum(), gained])
-    curves = np.concatenate([curves, rivals], 1)
+    curves = np.concatenate([curves, by_gradient], 1)
     first, last = (np.broadcast_to(end[:, None, None], (*curves.shape[:2], 1)) for end in (whole, blind))
     deletion = np.concatenate([first, curves[:, :, 0], last], -1)
     insertion = np.concatenate([last, curves[:, :, 1], first], -1)

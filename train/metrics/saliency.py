@@ -1,4 +1,4 @@
-"""Which cells of the grid a word is said to hang on: rankings from maps and from gradients."""
+"""Which cells of the grid a word depends on, according to its map and to gradients."""
 
 from collections.abc import Callable
 

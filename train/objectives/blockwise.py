@@ -1,4 +1,4 @@
-"""The stages of a ResNet taught apart from each other, before they learn together."""
+"""Distillation stage by stage, before the stages of a ResNet learn together."""
 
 from copy import deepcopy
 
@@ -13,15 +13,15 @@ from train.objectives.teacher import standardize
 class Blockwise(nn.Module):
     """A distillation in which every stage reads the teacher's features of the stage before, not the student's.
 
-    In a whole network the late stages have to work with whatever the early ones give them so far. Here each has the
-    features of a finished network from the first step on, and none waits for another (Li et al. 2020, "Block-wisely
+    In a whole network the late stages must work with whatever the early ones have learned so far. Here every stage
+    reads the features of a finished network from the first step on (Li et al. 2020, "Block-wisely
     Supervised Neural Architecture Search with Knowledge Distillation").
 
     A stage ends in a 1x1 projection to the teacher's features and begins with 1x1 convolutions of them. Nothing but
     linear maps lies between two stages, so `join` multiplies them into the weights of one ResNet.
 
     Args:
-        whole: its student is where the stages begin, but for their first convolutions, which start anew.
+        whole: the stages start from its student, except for their first convolutions, which are new.
 
     Raises:
         ValueError: the student is not a ResNet of bottleneck blocks: only those begin with 1x1 convolutions.

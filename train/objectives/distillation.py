@@ -1,4 +1,4 @@
-"""What a student learns from its teacher: the answer, and the features on the way there."""
+"""Distillation: the student learns its teacher's class probabilities and its features."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from train.objectives.teacher import Teacher, standardize
 
 
 class Heads(nn.Module):
-    """What only training needs: 1x1 projections to the teacher's features, and a classifier of ImageNet's classes."""
+    """Layers that only training needs: 1x1 projections to the teacher's features, and an ImageNet classifier."""
 
     def __init__(self, student: GridEncoder, teacher: Teacher):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Self-critical sequence training: reward drawn captions that beat the model's other ones.
+"""Self-critical sequence training: sampled captions that score above a baseline become more probable.
 
 Rennie et al. (2017), "Self-critical Sequence Training for Image Captioning".
 """
@@ -32,24 +32,24 @@ def with_end(captions: Sequence[str]) -> list[list[str]]:
 
 
 def signature(baseline: str, samples: int, sigma: float) -> str:
-    """What Hu et al. (2023) ask to report with a figure, as their package SacreEOS 1.0.2 writes it."""
+    """The signature that Hu et al. (2023) ask to report with a score, as their package SacreEOS 1.0.2 writes it."""
     return f"STANDARD_wInit+Cider-D[n4,s{sigma}]+{baseline}[nspi{samples}]+1.0.2"
 
 
 class SelfCritical(nn.Module):
-    """The policy gradient of CIDEr-D, less a baseline.
+    """The policy gradient of CIDEr-D with a baseline.
 
     Args:
         reward: over the training references, each `with_end`.
-        baseline: what a drawn caption must beat: the photo's "greedy" caption (Rennie et al.), or the
-            "average" of the other ones drawn (Luo 2020, "A Better Variant of Self-Critical Sequence
-            Training"). Neither changes what the gradient is on average. The nearer to the drawn ones'
-            mean it is, the less noise; and the greedy caption is better than most of them.
-        samples: K, captions drawn a photo, at least 2.
-        longest: of them, in tokens.
-        sharpness: captions are drawn, and rewarded, as the policy softmax(sharpness * logits), whose best
-            caption is the model's. Label smoothing has left the model a share of probability for every token:
-            at 1 most drawn captions hold one that does not belong there, all are worse than the greedy
+        baseline: what a sampled caption must beat: the photo's "greedy" caption (Rennie et al.), or the
+            "average" of the other samples (Luo 2020, "A Better Variant of Self-Critical Sequence
+            Training"). Neither biases the gradient. The average leaves less noise in it, because the greedy
+            caption scores above most of the sampled ones.
+        samples: K, captions sampled per photo, at least 2.
+        longest: length limit of samples, in tokens.
+        sharpness: captions are sampled from the policy softmax(sharpness * logits), whose best caption is also
+            the model's. Label smoothing has left every token some probability, so with a sharpness of 1 most
+            sampled captions contain a token that does not belong there, nearly all score below the greedy
             caption, and the gradient is mostly noise.
         temperature: of hard attention.
         cell_dropout: probability of a cell to be hidden from a photo's captions, as in `Regularization`.
@@ -82,8 +82,8 @@ class SelfCritical(nn.Module):
         """``batch``: grid (B, L, D) and ``photo`` (B,), the numbers of the photos among the reward's.
 
         Returns:
-            The loss, the mean reward (0..10) of drawn captions, the mean baseline, and the seconds that
-            the rewards took.
+            The loss, the mean reward (0..10) of the samples, the mean baseline, and the seconds spent on
+            rewards.
         """
         memory = self.decoder.prepare(drop_cells(batch["grid"].float(), self.cell_dropout))
         tokens, logprobs = draw(self.decoder, memory, self.samples, self.longest, self.sharpness)
@@ -104,7 +104,7 @@ class SelfCritical(nn.Module):
         return {"loss": loss, "reward": drawn.mean(), "baseline": baseline.mean(), "reward_seconds": seconds}
 
     def _write(self, memory: Memory) -> list[list[str]]:
-        """Each photo's greedy caption, as the model would write it in use."""
+        """Each photo's greedy caption, decoded without dropout."""
         self.decoder.eval()
         found = beam_search(self.decoder, memory, DecodeOptions(beam=1, max_tokens=self.longest, alternatives=0))
         self.decoder.train()
@@ -120,7 +120,7 @@ class SelfCritical(nn.Module):
 def draw(
     decoder: Decoder, memory: Memory, captions: int, longest: int, sharpness: float = 1.0
 ) -> tuple[Tensor, Tensor]:
-    """Draws K = `captions` captions of each of B photos from softmax(sharpness * logits).
+    """Samples K = `captions` captions for each of B photos from softmax(sharpness * logits).
 
     Returns:
         Tokens (B, K, T), PAD after the end, and their log-probabilities (B, K, T), 0 after the end, with a gradient.

@@ -48,9 +48,9 @@ class Teacher(nn.Module):
 
 
 class TeacherGrid(nn.Module):
-    """The teacher in the place of a `GridEncoder`: what a backbone that learns from it could come to at best.
+    """The teacher as a `GridEncoder`, to measure how good a backbone that learns from it could become.
 
-    Only to measure that: it is neither a ResNet nor a DenseNet, and no model of ours.
+    For measurements only: it is neither a ResNet nor a DenseNet, so it is never shipped.
     """
 
     def __init__(self, image_size: int = 256):
@@ -73,7 +73,7 @@ def standardize(features: Tensor) -> Tensor:
 
 
 def freeze(encoder: GridEncoder, stages: int) -> None:
-    """Lets the stem and the first stages of a backbone learn no more; with 0, nothing is frozen."""
+    """Freezes the stem and the first stages of a backbone; with 0, nothing."""
     if not stages:
         return
     last = encoder.network.feature_info[stages]["module"] + "."

@@ -1,4 +1,4 @@
-"""What the decoder is trained for: teacher forcing, and what may be asked of its maps beside it."""
+"""Teacher forcing with cross-entropy, and penalties that shape the attention maps."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,12 @@ from capmodel.decoding.tokenizer import PAD, START, UNKNOWN
 from capmodel.model.decoder import Decoder
 from capmodel.model.normalizers import Hard
 from train.fit import Batch
+from train.metrics.attention import entropy
 
 
 @dataclass(frozen=True)
 class Regularization:
-    """What keeps the decoder from knowing the training captions by heart, and its maps in shape.
+    """Keeps the decoder from memorizing the training captions, and shapes its maps.
 
     Attributes:
         label_smoothing: the share of the target spread over all tokens: Szegedy et al. (2016),
@@ -72,7 +73,7 @@ class TeacherForcing(nn.Module):
 
 
 def set_temperature(decoder: Decoder, temperature: float) -> None:
-    """Tells hard attention its temperature; the others have none."""
+    """Sets the temperature of hard attention; the other kinds have none."""
     if isinstance(decoder.attention.normalizer, Hard):
         decoder.attention.normalizer.temperature = temperature
 
@@ -98,13 +99,8 @@ def drop_words(tokens: Tensor, probability: float) -> Tensor:
     return tokens.masked_fill(dropped, UNKNOWN)
 
 
-def entropy(weights: Tensor) -> Tensor:
-    """Of weights (..., L) in nats (...): 0 on one cell, log L if all are alike."""
-    return torch.special.entr(weights).sum(-1)
-
-
 def unevenness(weights: Tensor, real: Tensor) -> Tensor:
-    """How unlike the cells are in what a caption gave them in all: weights (B, K, T, L), `real` tokens (B, K, T) -> (B, K).
+    """How unevenly a whole caption looked at the cells: weights (B, K, T, L), `real` tokens (B, K, T) -> (B, K).
 
     The mean of (1 - share)**2, where a cell's share is 1 if it got as much as the average cell.
     """

@@ -1,8 +1,8 @@
-"""Puts a model beside another one with the same backbone, without a second copy of it.
+"""Saves a model beside another one that shares its backbone, without a second copy of the backbone.
 
     python -m train.release.bundle --model runs/sparsemax/model --base assets/models/softmax --out assets/models/sparsemax
 
-The new folder holds the decoder and names the other; both must stay beside each other.
+The new folder holds the decoder and names the other folder; the two must stay side by side.
 """
 
 import argparse

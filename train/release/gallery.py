@@ -1,4 +1,4 @@
-"""Renews what the page says of the example photos: "Where it works, where it fails".
+"""Updates what the page says about the example photos under "Where it works, where it fails".
 
     python -m train.release.gallery            # after the model has changed
     python -m train.release.gallery --check    # is it up to date?
