@@ -1,6 +1,8 @@
-"""What several test files share: a tiny random model and its tokenizer."""
+"""What several test files share: a tiny random model and its tokenizer, the bundled models, and a page with them."""
 
+import os
 import shutil
+import tempfile
 
 import pytest
 import torch
@@ -11,6 +13,25 @@ from capmodel.captioner import Captioner
 from capmodel.decoding.tokenizer import Tokenizer
 from capmodel.model.caption_model import TOKENIZER, CaptionModel, ModelConfig
 from train.data.tokenizer import train_tokenizer
+
+# The longest files, which begin first: with `pytest -n 2` one worker would have them left in the end.
+LONGEST = ("test_scripts.py", "test_bulk.py", "test_load.py", "test_soak.py", "test_safety.py", "test_training.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Workers share the cores: with more threads each they would wait for each other most of the time.
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # which they inherit, and the processes that tests start
+    # What visitors bring lies in a folder for each worker. Gradio reads this when it is imported.
+    os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="capmodel-tests-")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
@@ -79,10 +100,20 @@ def address(captioners: list[Captioner]):
     app.close()
 
 
-@pytest.fixture
-def page(browser, address):
-    """The page, freshly opened, by someone who prefers reduced motion: nothing moves by itself."""
-    from support.web import open_page
+@pytest.fixture(scope="session")
+def visitor(browser):
+    """Someone who prefers reduced motion: nothing moves by itself."""
+    from support.web import open_context
 
-    with open_page(browser, address, reduced_motion="reduce") as page:
+    with open_context(browser, reduced_motion="reduce") as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def page(visitor, address):
+    """The page, freshly opened, as if for the first time."""
+    from support.web import forget, visit
+
+    with visit(visitor, address) as page:
         yield page
+    forget(visitor, address)

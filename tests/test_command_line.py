@@ -14,7 +14,7 @@ from capmodel.model.caption_model import WEIGHTS
 from capmodel.resources import MODELS
 
 
-def run(*arguments):
+def run_process(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "capmodel", *map(str, arguments)], capture_output=True, text=True, timeout=300
     )
@@ -30,10 +30,12 @@ def few(tmp_path):
     return tmp_path
 
 
-def test_all_bundled_photos_twice():
-    first, second = (run("--json", PHOTOS) for _ in range(2))
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert first.stdout == second.stdout
+def test_all_bundled_photos_twice(capsys):
+    """In a process of its own, and in this one, which has done other things before."""
+    first = run_process("--json", PHOTOS)
+    assert first.returncode == 0, first.stderr
+    assert main(["--json", str(PHOTOS)]) == 0
+    assert first.stdout == capsys.readouterr().out
     lines = [json.loads(line) for line in first.stdout.splitlines()]
     assert [line["photo"] for line in lines] == sorted(str(path) for path in PHOTOS.glob("*.jpg"))
     assert len(lines) == 28
@@ -53,16 +55,14 @@ def test_what_it_says_of_an_easy_photo(capsys):
     assert "dog" in capsys.readouterr().out
 
 
-def test_a_bad_photo_has_its_line_and_the_others_go_on(few):
-    done = run("--json", few)
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 1
+def test_a_bad_photo_has_its_line_and_the_others_go_on(few, capsys):
+    assert main(["--json", str(few)]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [("error" in line, "caption" in line) for line in lines] == [(True, False)] + [(False, True)] * 3
     assert lines[0] == {
         "photo": str(few / "letter.jpg"),
         "error": "This file is not a photo in a format that can be read.",
     }
-    assert "Traceback" not in done.stderr
 
 
 def test_pictures_are_written(few, capsys):
@@ -83,11 +83,11 @@ def test_pictures_are_written(few, capsys):
         (["--beam", "0", str(PHOTOS)], "beam must be"),
     ],
 )
-def test_mistakes_are_explained(arguments, message):
-    done = run(*arguments)
-    assert done.returncode in (1, 2)
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+def test_mistakes_are_explained(capsys, arguments, message):
+    assert status(arguments) in (1, 2)
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("program", [["-m", "capmodel", PHOTOS / "soccer-players.jpg"], ["app.py"]])
@@ -102,8 +102,17 @@ def test_a_damaged_model_is_explained_in_one_line(program, tmp_path):
     assert f"{weights} is no whole safetensors file" in done.stderr
 
 
-def test_an_empty_folder_is_explained(tmp_path):
-    assert "no photos in" in run(tmp_path).stderr
+def test_an_empty_folder_is_explained(capsys, tmp_path):
+    assert status([str(tmp_path)]) == 2
+    assert "no photos in" in capsys.readouterr().err
+
+
+def status(arguments: list[str]) -> int:
+    """Of the process that would call `main` with the arguments. Any other exception would be a traceback."""
+    try:
+        return main(arguments)
+    except SystemExit as end:
+        return end.code
 
 
 def test_slow_packages_stay_out_of_plain_captions():

@@ -10,26 +10,29 @@ import time
 import urllib.request
 from pathlib import Path
 
+import httpx
+import pytest
 from gradio_client import Client, handle_file
 from support.samples import PHOTOS, ROOT
 
+from app import main
 from train.release.publish import SPACE, project_files
 
 
-def test_the_check_captions_a_photo(captioners):
-    done = subprocess.run(
-        [sys.executable, "app.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
-    )
+def test_the_check_captions_a_photo(captioners, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--check"])
+    main()
     photo = min(PHOTOS.glob("*.jpg"))
     expected = [f"{photo.name}, {each.attention_kind}: {each([photo])[0].text}" for each in captioners]
-    assert done.stdout.splitlines() == expected
+    assert capsys.readouterr().out.splitlines() == expected
 
 
-def test_the_check_fails_where_the_model_is_missing(tmp_path):
-    command = [sys.executable, "app.py", "--check", "--model", tmp_path]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode != 0
-    assert "is not a model folder" in done.stderr
+def test_the_check_fails_where_the_model_is_missing(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--check", "--model", str(tmp_path)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code != 0
+    assert "is not a model folder" in capsys.readouterr().err
 
 
 def test_the_head_of_the_readme_fits_the_project():
@@ -45,6 +48,7 @@ def test_the_head_of_the_readme_fits_the_project():
 
 
 def test_it_runs_from_a_read_only_folder_on_the_port_that_the_space_names(tmp_path):
+    """With the files that are published, and no other of the project."""
     folder = tmp_path / "space"
     for name, source in project_files(SPACE).items():
         target = folder / name
@@ -58,14 +62,19 @@ def test_it_runs_from_a_read_only_folder_on_the_port_that_the_space_names(tmp_pa
         port = free.getsockname()[1]
     # Python itself would write .pyc files there, where it may; root may.
     environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("PYTHONPATH", None)
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen([sys.executable, "app.py"], cwd=folder, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}/"
     try:
-        caption = ask(f"http://127.0.0.1:{port}/", server)
+        caption = ask(address, server)
+        answer = httpx.post(f"{address}photo", content=(PHOTOS / "soccer-players.jpg").read_bytes(), timeout=60).json()
+        assert httpx.get(address).status_code == 200
     finally:
         server.terminate()
         server.wait(30)
     assert caption["words"], (tmp_path / "log").read_text()
+    assert answer["captions"][0]["words"][0]["text"].isalpha()
     assert listing(folder) == before
 
 

@@ -146,15 +146,17 @@ def finished(out: Path) -> list[Path]:
     return sorted(out.glob("part-*.parquet"))
 
 
-def stop_captioner(driver: subprocess.Popen, out: Path) -> psutil.Process:
-    """Waits until some parts are done, and holds the captioner's process before it has done all."""
+def stop_captioner(driver: subprocess.Popen, out: Path, parts: int) -> psutil.Process:
+    """Waits until so many parts are done, and holds the captioner's process before it has done all 48."""
     deadline = time.monotonic() + 400
-    while len(finished(out)) < 3:
+    captioners = []
+    while not captioners or len(finished(out)) < parts:
         assert driver.poll() is None, driver.stderr.read()
         assert time.monotonic() < deadline, "no captions came"
         time.sleep(0.005)
-    family = psutil.Process(driver.pid).children(recursive=True)
-    [captioner] = [process for process in family if "CaptionPart" in " ".join(process.cmdline())]
+        family = psutil.Process(driver.pid).children(recursive=True) if not captioners else []
+        captioners += [process for process in family if "CaptionPart" in " ".join(process.cmdline())]
+    [captioner] = captioners
     captioner.suspend()
     assert len(finished(out)) < 48, "it had done everything before it was killed"
     return captioner
@@ -188,20 +190,10 @@ def test_every_photo_has_a_row_and_a_bad_one_says_why(captioned):
             assert captioned[key] == dict.fromkeys(captioned[key]) | {"key": key, "error": error}
 
 
-def test_a_killed_captioner_is_replaced(ray_data, many, tmp_path):
-    driver = start(*many)
-    captioner = stop_captioner(driver, tmp_path / "out")
-    os.kill(captioner.pid, signal.SIGKILL)
-    _, printed = driver.communicate(timeout=400)
-    assert driver.returncode == 0, printed
-    assert len(finished(tmp_path / "out")) == 48
-    assert_each_once(tmp_path / "out", tmp_path / "photos")
-
-
-def test_a_killed_run_goes_on(ray_data, many, tmp_path, capsys):
+def test_a_killed_run_goes_on_and_a_killed_captioner_is_replaced(ray_data, many, tmp_path, capsys):
     out = tmp_path / "out"
     driver = start(*many)
-    captioner = stop_captioner(driver, out)
+    captioner = stop_captioner(driver, out, parts=3)
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate()
     broken, *kept = finished(out)
@@ -211,13 +203,16 @@ def test_a_killed_run_goes_on(ray_data, many, tmp_path, capsys):
     stamps = [path.stat().st_mtime_ns for path in kept]
     captioner.resume()  # what is left of the first run may write on, beside the second
 
-    done = run(*many)
+    again = start(*many)
+    second = stop_captioner(again, out, parts=len(kept) + 2)
+    second.kill()
+    _, printed = again.communicate(timeout=400)
     captioner.wait(timeout=100)
-    assert done.returncode == 0, done.stderr
+    assert again.returncode == 0, printed
     assert_each_once(out, tmp_path / "photos")
     assert len(finished(out)) == 49
     assert [path.stat().st_mtime_ns for path in kept] == stamps, "what was done is not done again"
-    [skipped] = re.findall(r"97 photos, (\d+) of them captioned before", done.stderr)
+    [skipped] = re.findall(r"97 photos, (\d+) of them captioned before", printed)
     assert int(skipped) >= 2 * len(kept)
 
     assert main([str(argument) for argument in many]) == 0  # nothing is left, so this does not even start Ray

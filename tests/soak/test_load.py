@@ -4,15 +4,18 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.soak.uploads import run_uploads
 
 
-def test_nothing_is_lost_or_swapped_between_visitors(browser):  # the fixture: only where there is a browser
-    command = [sys.executable, "-m", "tests.soak.load", "--visitors", "3", "--photos", "4"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+@pytest.mark.parametrize(("visitors", "photos"), [(3, 4), pytest.param(8, 12, marks=pytest.mark.slow)])
+def test_nothing_is_lost_or_swapped_between_visitors(browser, visitors, photos):  # only where there is a browser
+    command = [sys.executable, "-m", "tests.soak.load", "--visitors", str(visitors), "--photos", str(photos)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert (result["photos"], result["wrong"]) == (12, 0)
+    assert (result["photos"], result["wrong"]) == (visitors * photos, 0)
     assert result["peak_megabytes"] < 1500
 
 

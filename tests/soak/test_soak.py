@@ -160,3 +160,14 @@ def test_a_short_soak(browser, tmp_path):  # the fixture: only where there is a 
     assert found["temporary_after"] == found["temporary_before"] > 1  # the examples' thumbnails
     assert done.returncode == (1 if found["broken"] else 0)
     assert (tmp_path / "soak" / "samples.csv").read_text().count("\n") >= 6
+
+
+@pytest.mark.slow
+def test_an_hour_of_soak(browser, tmp_path):
+    """Every limit, also that of memory, which a short one does not tell of."""
+    command = [sys.executable, "-m", "tests.soak", "--minutes", "60", "--json", "--out", str(tmp_path / "soak")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["broken"] == []
+    assert found["memory_slope"] is not None

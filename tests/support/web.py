@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from support.require import require
 
 QUIET = [
@@ -36,9 +36,16 @@ def start_browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def open_page(browser: Browser, address: str, **context_options) -> Iterator[Page]:
+def open_context(browser: Browser, **options) -> Iterator[BrowserContext]:
+    """A visitor, who may open the page several times: the browser compiles its scripts for each visitor anew."""
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+    yield context
+    context.close()
+
+
+@contextmanager
+def visit(context: BrowserContext, address: str) -> Iterator[Page]:
     """A page at an address; on leaving, that nothing went wrong in it and that it asked nobody else for anything."""
-    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context_options})
     page = context.new_page()
     problems, outside = [], []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -48,9 +55,24 @@ def open_page(browser: Browser, address: str, **context_options) -> Iterator[Pag
     page.goto(address)
     page.wait_for_selector(".root.ready .choose", state="attached")
     yield page
-    context.close()
+    page.close()
     assert problems == [], problems
     assert outside == [], outside
+
+
+@contextmanager
+def open_page(browser: Browser, address: str, **context_options) -> Iterator[Page]:
+    """The same for a visitor who was never there."""
+    with open_context(browser, **context_options) as context, visit(context, address) as page:
+        yield page
+
+
+def forget(context: BrowserContext, address: str) -> None:
+    """Takes away what a page has stored in the browser."""
+    page = context.new_page()
+    question = {"origin": address.rstrip("/"), "storageTypes": "all"}
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", question)
+    page.close()
 
 
 def upload(page: Page, files) -> None:
