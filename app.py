@@ -160,7 +160,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         length = request.headers.get("content-length")
         attention = request.query_params.get("attention")
         try:
-            return JSONResponse(await protocol.upload(request.stream(), length and int(length), attention))
+            return JSONResponse(await protocol.upload(request.stream(), int(length) if length else None, attention))
         except ClientDisconnect:
             return Response(status_code=400)
 
