@@ -92,7 +92,7 @@ function run(element, value, server, signal) {
   const attentions = 'attentions' in value ? value.attentions : [];
 
   // Who subscribes first hears first: the player is as it should be before a panel looks at it.
-  for (const view of [mountStage, mountGrid, mountWords, mountControls, mountCards, mountProgress]) view(app);
+  for (const view of [mountStage, mountGrid, mountWords, mountControls, mountCards]) view(app);
   /** @type {(Panel | false)[]} */
   const panels = [
     otherWords(app),
@@ -113,6 +113,7 @@ function run(element, value, server, signal) {
       captioning.openFirst(store.add({ ...fields, state: 'done', url: image.url, preview: image.url }));
   } else {
     store.set({ attention: attentions[0] });
+    mountProgress(app);
     mountIntake(app, value.retention_minutes);
     mountCamera(app);
     mountExamples(app, value.samples);
