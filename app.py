@@ -20,6 +20,9 @@ os.environ["GRADIO_TEMP_DIR"] = str(server_folder().path / "gradio")
 
 import gradio as gr
 from gradio.data_classes import FileData
+from gradio.processing_utils import save_pil_to_cache
+from gradio.themes import Default
+from gradio.utils import get_upload_folder
 from PIL import Image
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -50,7 +53,7 @@ CSS = "#player, #player .html-container { padding: 0; overflow: visible } @media
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 LAUNCH = {
     "css": CSS,
-    "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+    "theme": Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
     "footer_links": [],
     "run_history": False,
     "ssr_mode": False,
@@ -91,7 +94,7 @@ def example_photos(remarks: bool) -> list[dict]:
         path = PHOTOS / photo["file"]
         with Image.open(path) as image:
             image.thumbnail((THUMBNAIL, THUMBNAIL))
-            small = gr.processing_utils.save_pil_to_cache(image, cache_dir=gr.utils.get_upload_folder(), format="webp")
+            small = save_pil_to_cache(image, cache_dir=get_upload_folder(), format="webp")
         pictures = {"image": FileData(path=str(path)).model_dump(), "thumbnail": FileData(path=small).model_dump()}
         said = photo if remarks else {key: photo[key] for key in ("file", "description")}
         samples.append({**said, **pictures})
@@ -124,10 +127,10 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
 
     async def post_photo(request: Request) -> Response:
         """The page sends a photo as it is, and gets its captions: one request, nothing of it where Gradio serves files."""
-        length = request.headers.get("content-length")
+        length = int(request.headers["content-length"]) if "content-length" in request.headers else None
         attention = request.query_params.get("attention")
         try:
-            return JSONResponse(await protocol.upload(request.stream(), length and int(length), attention))
+            return JSONResponse(await protocol.upload(request.stream(), length, attention))
         except ClientDisconnect:
             return Response(status_code=400)
 

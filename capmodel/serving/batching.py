@@ -12,6 +12,7 @@ from capmodel.serving.errors import ServerClosing
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Batcher(Generic[Item, Result]):
             after.add_done_callback(lambda loaded: self._put(entry, _error_of(loaded)))
         return entry.future
 
-    def call(self, function: Callable[[], Result]) -> "Future[Result]":
+    def call(self, function: Callable[[], Other]) -> "Future[Other]":
         """The future result of a function, which is called in the worker's thread when its turn comes."""
         entry = _Entry(None, alone=function)
         self._put(entry)

@@ -31,7 +31,7 @@ def make_runner(captioners: Mapping[str, Captioner]) -> Callable[..., Any]:
 
     if not has_zero_gpu():
         return run
-    import spaces
+    import spaces  # pyright: ignore[reportMissingImports]
 
     for captioner in captioners.values():
         captioner.model.to(DEVICE)
