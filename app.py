@@ -157,10 +157,10 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
 
     async def post_photo(request: Request) -> Response:
         """The page sends a photo as it is, and gets its captions: one request, nothing of it where Gradio serves files."""
-        length = request.headers.get("content-length")
+        length = int(request.headers["content-length"]) if "content-length" in request.headers else None
         attention = request.query_params.get("attention")
         try:
-            return JSONResponse(await protocol.upload(request.stream(), int(length) if length else None, attention))
+            return JSONResponse(await protocol.upload(request.stream(), length, attention))
         except ClientDisconnect:
             return Response(status_code=400)
 

@@ -105,7 +105,9 @@ def may_be_photo(start: bytes) -> bool:
         return True
     Image.init()
     for name in FORMATS:
-        factory, accept = Image.OPEN.get(name, (None, lambda start: False))
+        if name not in Image.OPEN:  # a Pillow that was built without it
+            continue
+        factory, accept = Image.OPEN[name]
         with suppress(SyntaxError, IndexError, TypeError, ValueError, struct.error, OSError):
             # TGA has no signature: there the header decides.
             if accept(start[:16]) if accept else factory(io.BytesIO(start), ""):

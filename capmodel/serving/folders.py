@@ -56,9 +56,10 @@ class ServerFolder:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             for _ in range(ATTEMPTS):
                 self.path.mkdir(mode=0o700, exist_ok=True)
-                self.path.chmod(0o700)  # others may have made it again
                 self._unlock()
-                self._lock = _try_lock(self.path)
+                with contextlib.suppress(FileNotFoundError):
+                    self.path.chmod(0o700)  # others may have made it again
+                    self._lock = _try_lock(self.path)
                 if self._is_locked() or fcntl is None:
                     break
                 time.sleep(0.05)  # a server that starts in this moment took it for a dead one's

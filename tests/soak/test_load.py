@@ -20,8 +20,8 @@ def test_nothing_is_lost_or_swapped_between_visitors(browser, visitors, photos):
 
 
 def test_many_uploads_at_once_and_an_end_in_the_middle():
-    result = run_uploads(16)
-    assert (result["captioned"], result["wrong"]) == (16, 0)
+    result = run_uploads(12)
+    assert (result["captioned"], result["wrong"]) == (12, 0)
     assert result["looks"] >= 3  # the page was there while photos waited
     assert result["peak_megabytes"] < 1600
     assert result["waiting_at_the_end"] > 0
