@@ -1,7 +1,5 @@
 """How the player comes into the page, and out of it again."""
 
-import re
-
 import httpx
 from playwright.sync_api import expect
 from support.samples import PHOTOS
@@ -24,7 +22,6 @@ def test_scripts_are_kept_by_browsers_until_they_change(address):
     assert httpx.get(f"{address}player/another/main.js").status_code == 404
     for path in ("package.json", "tests/store.test.js", "%2e%2e/gallery.json"):
         assert httpx.get(f"{address}player/{files.version}/{path}").status_code == 404
-    assert re.findall(r'modulepreload" href="player/\w+/main.js', httpx.get(address).text)
 
 
 def test_what_was_chosen_before_the_player_was_there(page):
@@ -38,6 +35,12 @@ def test_what_was_chosen_before_the_player_was_there(page):
     for route in held:
         route.continue_()
     assert len(captions(page, 1)) == 1
+
+
+def test_scripts_do_not_wait_for_each_other(page):
+    links = page.locator("link[rel=modulepreload]").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+    files = player_files()
+    assert {f"player/{files.version}/{path}" for path in files.scripts} <= set(links)
 
 
 def test_scripts_that_do_not_come_are_told(browser, address):

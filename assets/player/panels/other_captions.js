@@ -25,7 +25,10 @@ export function otherCaptions({ find, store, engine }) {
     });
     place.replaceChildren(
       make('p', {
-        textContent: `The ${item.captions.length} best captions of the search, the most probable first.`,
+        textContent:
+          choices.length > 1
+            ? `The ${choices.length} best captions of the search, the most probable first.`
+            : 'The best caption of the search.',
       }),
       make('ol', { className: 'choices' }, ...choices),
     );
