@@ -66,6 +66,7 @@ def measure_uploads(address: str, server: Popen, sources: list[Path], count: int
         "seconds": round(seconds, 1),
         "looks": len(looks),
         "slowest_look": round(max(looks), 2),
+        "looks_over_a_second": sum(each > 1 for each in looks),
         "idle_look": round(median(idle), 2),
         "median_look": round(median(looks), 2),
         "peak_megabytes": round(peak_memory(server.pid) / 1e6),
