@@ -5,18 +5,18 @@ pip install -r requirements.txt && python app.py
 
 import argparse
 import json
-import logging
 import os
-import tempfile
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import wraps
 from pathlib import Path
 
-# Before gradio is imported: nothing asks other servers for anything, and uploads lie in a folder of neutral name.
+# Before gradio is imported: nothing asks other servers for anything, and uploads lie in this server's private folder.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "capmodel-photos")))
+from capmodel.serving.folders import server_folder
+
+os.environ["GRADIO_TEMP_DIR"] = str(server_folder().path / "gradio")
 
 import gradio as gr
 from gradio.data_classes import FileData
@@ -24,25 +24,25 @@ from gradio.processing_utils import save_pil_to_cache
 from gradio.themes import Default
 from gradio.utils import get_upload_folder
 from PIL import Image
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from capmodel import Captioner, PhotoError
 from capmodel.malloc import limit_pools
 from capmodel.model.fast_encoder import PRECISIONS
-from capmodel.output.export import KINDS, export
-from capmodel.output.player import player_files, player_item
+from capmodel.output.player import PlayerFiles, player_constants, player_files
 from capmodel.resources import ASSETS, PHOTOS
-from capmodel.serving.album import Album, PhotoGone
+from capmodel.serving.api_uploads import ApiUploads
+from capmodel.serving.errors import PhotoGone, Refused
 from capmodel.serving.jobs import Jobs
-
-log = logging.getLogger(__name__)
+from capmodel.serving.limits import Limits
+from capmodel.serving.protocol import Protocol
+from capmodel.serving.service import CaptionService
+from capmodel.serving.store import PhotoStore
 
 DEFAULT_MODEL = "softmax"
-RETENTION_SECONDS = 45 * 60  # whatever a visitor brought is deleted after that
-LARGEST = 100_000_000  # bytes a photo
 THUMBNAIL = 240  # longer side of the example photos' thumbnails, in pixels
 TITLE = "Watch a network look"
 INTRO = (
@@ -50,10 +50,8 @@ INTRO = (
     "point at a word to see where in the photo it looked to write it."
 )
 CSS = "#player, #player .html-container { padding: 0; overflow: visible } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
-
-
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 LAUNCH = {
-    "max_file_size": LARGEST,
     "css": CSS,
     "theme": Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
     "footer_links": [],
@@ -63,23 +61,31 @@ LAUNCH = {
 }
 
 
-class AttentionPlayer(gr.HTML):
-    """Photos in, cards with captions, and one big player; made of `assets/player*`.
+# Gradio runs this once for each element that shows the player. It may not `await`.
+START_PLAYER = """
+import(new URL('player/VERSION/main.js', document.baseURI))
+  .then(player => player.mount(element, props, server, watch))
+  .catch(error => {
+    element.querySelector('.invite').textContent = 'The player could not be loaded. Please reload this page.';
+    console.error(error);
+  });
+"""
 
-    Its value is ``{"samples": [the example photos], "attentions": [their names, the usual one first],
-    "kept_minutes": until photos are deleted}``.
-    Everything else it asks for, photo by photo, through `functions`: so captions come as photos
-    finish, and stopping is not to ask.
+
+class AttentionPlayer(gr.HTML):
+    """Photos in, cards with captions, and one big player; made of `assets/player`, which `player_route` serves.
+
+    Its value is a ``PageValue`` of `assets/player/types.d.ts`. For everything else it asks photo by photo, through
+    `functions`: so captions come as photos finish, and nothing has to be cancelled when the visitor stops.
     """
 
-    def __init__(self, value: dict, functions: list[Callable], **kwargs):
+    def __init__(self, value: dict, functions: list[Callable], files: PlayerFiles, **kwargs):
         # The template is constant: Gradio would evaluate ${...} in it, also in a file name.
-        files = player_files()
         super().__init__(
             value,
             html_template=files.html,
             css_template=files.css,
-            js_on_load=files.js,
+            js_on_load=START_PLAYER.replace("VERSION", files.version),
             server_functions=functions,
             apply_default_css=False,
             **kwargs,
@@ -87,6 +93,28 @@ class AttentionPlayer(gr.HTML):
 
     def api_info(self) -> dict:
         return {"type": "object"}
+
+
+def player_route(files: PlayerFiles) -> Route:
+    """Serves the player's scripts.
+
+    Their address holds their version. So browsers may keep them for good, and yet a page never runs scripts that are
+    older or newer than itself.
+    """
+    keep = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+    def get_script(request: Request) -> Response:
+        script = files.scripts.get(request.path_params["path"])
+        if script is None or request.path_params["version"] != files.version:
+            return PlainTextResponse("There is no such script.", 404)
+        return Response(script, media_type="text/javascript", headers=keep)
+
+    return Route("/player/{version}/{path:path}", get_script)
+
+
+def preload(files: PlayerFiles) -> str:
+    """Links for the page's head, so that scripts do not wait for those that import them."""
+    return "".join(f'<link rel="modulepreload" href="player/{files.version}/{path}">' for path in files.scripts)
 
 
 def example_photos(remarks: bool) -> list[dict]:
@@ -103,124 +131,44 @@ def example_photos(remarks: bool) -> list[dict]:
     return samples
 
 
-def build_app(
-    captioners: Sequence[Captioner], *, remarks: bool = True, retention_seconds: int = RETENTION_SECONDS
-) -> tuple[gr.Blocks, dict]:
-    """The page around a model, and what its `launch` must be given.
+class Page(gr.Blocks):
+    """The page; closing it also closes what answers it, and deletes all that visitors left."""
+
+    player_protocol: Protocol  # `protocol` is Gradio's own
+
+    def close(self, verbose: bool = True) -> None:
+        self.player_protocol.close()  # first, so that nobody who waits keeps the server from ending
+        super().close(verbose)
+
+
+def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: Limits = Limits()) -> tuple[Page, dict]:
+    """The page around a model, and what its `launch` must be given. Close the page even if it is never launched.
 
     Args:
         captioners: from `Captioner.family`; the first is used until a visitor chooses another.
         remarks: show "Where it works, where it fails", which is about the bundled model.
-        retention_seconds: after which photos and files are deleted.
+        limits: how much visitors may leave here, and for how long.
     """
-    album, jobs = Album(captioners, retention_seconds), Jobs(retention_seconds, (PhotoGone, PhotoError))
-    samples = {photo.name: photo for photo in PHOTOS.glob("*.jpg")}
-
-    def answering(function: Callable[[dict], dict]) -> Callable[[dict], dict]:
-        """What goes wrong becomes an answer that the player can show."""
-
-        @wraps(function)
-        def answer(question: dict) -> dict:
-            try:
-                return function(question)
-            except PhotoGone:
-                return {"gone": True}
-            except PhotoError as error:
-                return {"error": str(error)}
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                log.warning("%s could not be answered", function.__name__, exc_info=error)
-                return {"error": "The page asked for something that the server does not understand."}
-
-        return answer
-
-    def caption(question: dict) -> dict:
-        """{"data": a photo file's content, "attention"} -> the player's item, with a small ``preview`` of the photo."""
-        key = album.add(question["data"], question.get("attention"))
-        return {**player_item(key, "", [album.caption(key)]), "preview": album.preview(key)}
-
-    def sample(question: dict) -> dict:
-        """{"file": of an example photo, "attention"} -> the same."""
-        return caption({**question, "data": samples[question["file"]].read_bytes()})
-
-    def attend(question: dict) -> dict:
-        """{"key", "attention": another one} -> the player's item of the same photo."""
-        key = album.under(question["key"], question["attention"])
-        return player_item(key, "", [album.caption(key)])
-
-    def steer(question: dict) -> dict:
-        """{"key", "words": to begin with} -> a caption."""
-        return player_item("", "", [album.steer(question["key"], _words(question["words"]))])["captions"][0]
-
-    def occlude(question: dict) -> dict:
-        """{"key", "words": the caption, "index": of the word, "cells": to hide} -> probabilities and a caption."""
-        cells = [int(cell) for cell in question["cells"]]
-        found = album.occlude(question["key"], _words(question["words"]), int(question["index"]), cells)
-        return {**found.as_dict(), "caption": player_item("", "", [found.caption])["captions"][0]}
-
-    def picture(question: dict) -> dict:
-        """{"key"} -> the photo as an address that every browser can show."""
-        return {"url": album.picture(question["key"])}
-
-    def known(question: dict) -> dict:
-        """{"key"} -> nothing, or {"gone": true}."""
-        album.caption(question["key"])
-        return {}
-
-    def candidates(question: dict) -> dict:
-        """{"key"} -> {"captions": the three best}."""
-        return player_item("", "", album.candidates(question["key"]))
-
-    def make_file(question: dict) -> dict:
-        """{"kind", "photos": [{"key", "name", "words": of a steered caption, or null}]} -> {"job"}."""
-        kind = question["kind"]
-        if kind not in KINDS:
-            raise ValueError("no such kind")
-        wanted = [(str(photo["key"]), str(photo["name"]), photo.get("words")) for photo in question["photos"]]
-        keys = [key for key, *_ in wanted]
-        photos = (album.captioned_photo(key, name, words and _words(words)) for key, name, words in wanted)
-
-        def make(file: Path, progress: Callable[[int], None]) -> None:
-            try:
-                export(photos, kind, file, progress)
-            finally:
-                album.release(keys)
-
-        album.hold(keys)  # from now on, for the file may have to wait for its turn
-        return {"job": jobs.start(f"captions.{kind}", make)}
-
-    def file_state(question: dict) -> dict:
-        """{"job"} -> {"done": photos so far}, and at the end {"url", "name"}; or {"gone": true}: make it again."""
-        name = question["job"]
-        try:
-            state = jobs.state(name)
-        except KeyError:  # it took so long that its time was over
-            return {"gone": True}
-        if isinstance(state.error, PhotoGone | PhotoError):
-            raise state.error
-        if state.error:
-            return {"error": "The file could not be made."}
-        if state.file:
-            return {"url": f"saved/{question['job']}", "name": state.file.name}
-        return {"done": state.done}
+    folder = server_folder()
+    gradio_folder = folder.make("gradio")
+    service = CaptionService(captioners, PhotoStore(folder, limits))
+    jobs = Jobs(folder, limits, (PhotoGone, PhotoError))
+    protocol = Protocol(service, jobs, {photo.name: photo for photo in PHOTOS.glob("*.jpg")})
 
     async def post_photo(request: Request) -> Response:
         """The page sends a photo as it is, and gets its captions: one request, nothing of it where Gradio serves files."""
-        data = bytearray()
-        async for chunk in request.stream():
-            data += chunk
-            if len(data) > LARGEST:
-                return JSONResponse({"error": "This file is larger than 100 MB; please make it smaller."})
-        question = {"data": bytes(data), "attention": request.query_params.get("attention")}
-        return JSONResponse(await run_in_threadpool(answering(caption), question))
-
-    def get_saved(request: Request) -> Response:
+        length = int(request.headers["content-length"]) if "content-length" in request.headers else None
+        attention = request.query_params.get("attention")
         try:
-            file = jobs.state(request.path_params["job"]).file
-        except KeyError:
-            file = None
+            return JSONResponse(await protocol.upload(request.stream(), length, attention))
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    async def get_saved(request: Request) -> Response:
+        file = protocol.saved_file(request.path_params["job"])
         return FileResponse(file, filename=file.name) if file else PlainTextResponse("There is no such file.", 404)
 
-    def caption_photo(photo: str, attention: str) -> dict:
+    async def caption_photo(photo: str, attention: str) -> dict:
         """Captions a photo and tells where the network looked for each word.
 
         Args:
@@ -231,41 +179,38 @@ def build_app(
             The caption and its words, each with its probability (0..1), its alternatives and its
             attention: 8 rows of 8 numbers that sum to 1, row 0 at the top of the photo.
         """
-        path = Path(photo)
         try:
-            key = album.add(path.read_bytes(), attention)
-            if photo not in player.keep_in_cache:  # which somebody may have uploaded too
-                path.unlink()
-            return {"photo": path.name, **album.caption(key).as_dict()}
-        except PhotoError as error:
+            return await protocol.caption_file(Path(photo), attention)
+        except (PhotoError, PhotoGone, Refused) as error:
             raise gr.Error(str(error), print_exception=False) from error
+        finally:
+            if photo not in player.keep_in_cache:  # an example photo, which somebody may have uploaded too
+                uploads.use(photo)
 
-    functions = [
-        answering(each) for each in (sample, attend, steer, occlude, candidates, picture, known, make_file, file_state)
-    ]
-    # delete_cache: for what comes in through the API.
-    sweep = (max(1, retention_seconds // 10), retention_seconds)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:
+    # delete_cache: for what comes in through the API, and is not asked about.
+    sweep = (max(1, int(limits.retention_seconds // 10)), int(limits.retention_seconds))
+    with Page(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:
+        page.player_protocol = protocol
         gr.Markdown(INTRO)
         value = {
             "samples": example_photos(remarks),
-            "attentions": album.attentions,
-            "kept_minutes": -(-retention_seconds // 60),
+            "attentions": service.attention_kinds,
+            "retention_minutes": int(-(-limits.retention_seconds // 60)),
+            "largest_bytes": limits.photo_bytes,
+            "constants": player_constants(),
         }
-        player = AttentionPlayer(value, functions, elem_id="player")
+        files = player_files()
+        player = AttentionPlayer(value, protocol.questions, files, elem_id="player")
         with gr.Row(visible=False):  # the API: a file, never a path as text, which would read any file of the server
             photo, found, button = gr.File(label="photo"), gr.JSON(label="caption"), gr.Button()
-            attention = gr.Dropdown(album.attentions, value=album.attentions[0], label="attention")
+            kinds = service.attention_kinds
+            attention = gr.Dropdown(kinds, value=kinds[0], label="attention")
         button.click(caption_photo, [photo, attention], found, api_name="caption", concurrency_limit=4)
     page.queue(max_size=64)
-    routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved)]
-    return page, {"app_kwargs": {"routes": routes}, **LAUNCH}
-
-
-def _words(words: list[str]) -> list[str]:
-    if not words or not all(isinstance(word, str) and len(word) < 40 for word in words) or len(words) > 40:
-        raise ValueError("words must be a few short texts")
-    return words
+    uploads = ApiUploads(gradio_folder, limits.stored_bytes)
+    routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved), player_route(files)]
+    around = {"routes": routes, "middleware": [Middleware(uploads.middleware)]}
+    return page, {"app_kwargs": around, "max_file_size": limits.photo_bytes, "head": preload(files), **LAUNCH}
 
 
 def minutes(text: str) -> float:
@@ -276,7 +221,15 @@ def minutes(text: str) -> float:
     return found
 
 
-def main() -> None:
+def megabytes(text: str) -> int:
+    """A size in bytes, as it is written on the command line."""
+    found = float(text)
+    if found <= 0:
+        raise argparse.ArgumentTypeError(f"must be more than 0, not {text} MB")
+    return round(found * 1e6)
+
+
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="to begin with: bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
@@ -284,26 +237,57 @@ def main() -> None:
     # By default it says on every machine what "Where it works, where it fails" is about.
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone; auto is quicker")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
-    parser.add_argument(
-        "--retention-minutes", type=minutes, default=RETENTION_SECONDS / 60, help="then photos are deleted"
-    )
     parser.add_argument("--check", action="store_true", help="make the page, caption one example photo, and leave")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
+    limits = parser.add_argument_group("what visitors may leave on the server")
+    usual = Limits()
+    limits.add_argument(
+        "--retention-minutes", type=minutes, default=usual.retention_seconds / 60, help="then photos are deleted"
+    )
+    limits.add_argument("--photo-megabytes", type=megabytes, default=usual.photo_bytes, help="of one photo's file")
+    limits.add_argument(
+        "--incoming-megabytes", type=megabytes, default=usual.incoming_bytes, help="of photos that are on their way"
+    )
+    limits.add_argument("--stored-megabytes", type=megabytes, default=usual.stored_bytes, help="of all photos on disk")
+    return parser
+
+
+def leave(*_: object) -> None:
+    """Ends the program in order when it is told to end."""
+    for name in SIGNALS:
+        signal.signal(name, signal.SIG_IGN)
+    raise SystemExit(0)
+
+
+def main() -> None:
+    parser = make_parser()
     options = parser.parse_args()
+    for name in SIGNALS:
+        signal.signal(name, leave)
     limit_pools(2)
-    with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see Album
+    with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see CaptionService
         try:
             captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
         except (ValueError, OSError, RuntimeError) as error:
             parser.exit(2, f"{parser.prog}: {error}\n")
-    retention_seconds = round(60 * options.retention_minutes)
-    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, retention_seconds=retention_seconds)
-    if options.check:
-        photo = min(PHOTOS.glob("*.jpg"))
-        for captioner in captioners:
-            print(f"{photo.name}, {captioner.attention_kind}: {captioner([photo])[0].text}")
-        return
-    page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
+    limits = Limits(
+        retention_seconds=round(60 * options.retention_minutes),
+        photo_bytes=options.photo_megabytes,
+        incoming_bytes=options.incoming_megabytes,
+        stored_bytes=options.stored_megabytes,
+    )
+    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, limits=limits)
+    try:
+        if options.check:
+            photo = min(PHOTOS.glob("*.jpg"))
+            for captioner in captioners:
+                print(f"{photo.name}, {captioner.attention_kind}: {captioner([photo])[0].text}")
+            return
+        page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
+    finally:
+        server_folder().close()  # first: whoever ends a server may not wait for long
+        page.close(verbose=False)
+        server_folder().close()  # for what was still on its way
 
 
 if __name__ == "__main__":

@@ -4,6 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+END_WORD = "."  # how the end of the caption is shown among the alternatives of a word
+# Words that stand for nothing that one could point at.
+FUNCTION_WORDS = frozenset((
+    "a", "an", "the", "and", "or", "of", "in", "on", "at", "by", "to", "from", "with", "for", "into", "onto", "over",
+    "through", "near", "is", "are", "was", "be", "been", "being", "his", "her", "its", "their", "it", "he", "she",
+    "they", "that", "this", "there", "as", "while", "who", "which", "up", "down", "out", "off",
+))  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class Word:
@@ -15,7 +23,7 @@ class Word:
         weights: where the model looked, (side, side) float32 that sums to 1; row 0 is the top of
             the photo, column 0 its left. The mean over the word's tokens.
         alternatives: the most probable other words at this place with their probabilities, best
-            first; ``"."`` is the end of the caption.
+            first; `END_WORD` is the end of the caption.
     """
 
     text: str

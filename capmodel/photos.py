@@ -2,6 +2,8 @@
 
 import io
 import os
+import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +93,26 @@ def load_square(source: PhotoSource, size: int, interpolation: str = "bicubic") 
 def list_photos(folder: Path) -> list[Path]:
     """Every photo below a folder, by file name suffix, sorted by path."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+
+
+def may_be_photo(start: bytes) -> bool:
+    """Whether a file that begins so can be one that `load_photo` reads; True if the beginning does not tell.
+
+    Args:
+        start: the first 4096 bytes, or all if there are fewer.
+    """
+    if start[4:8] == b"ftyp":  # HEIC, HEIF, AVIF
+        return True
+    Image.init()
+    for name in FORMATS:
+        if name not in Image.OPEN:  # a Pillow that was built without it
+            continue
+        factory, accept = Image.OPEN[name]
+        with suppress(SyntaxError, IndexError, TypeError, ValueError, struct.error, OSError):
+            # TGA has no signature: there the header decides.
+            if accept(start[:16]) if accept else factory(io.BytesIO(start), ""):
+                return True
+    return False
 
 
 def _too_large() -> str:

@@ -12,7 +12,7 @@ from support.samples import ROOT
 
 PAGES = [ROOT / "README.md", *(ROOT / "assets").glob("docs/*.md"), *(ROOT / "assets").glob("models/*/*.md")]
 CODE = [ROOT / "app.py", *(path for folder in ("capmodel", "train", "tests") for path in (ROOT / folder).rglob("*.py"))]
-LISTS = [ROOT / "pyproject.toml", *ROOT.rglob("*requirements.txt"), *(ROOT / "tests").rglob("*.txt")]
+LISTS = [ROOT / "pyproject.toml", *(path for folder in ("train", "tests") for path in (ROOT / folder).rglob("*.txt"))]
 NOT_HERE = {"capmodel.assets", "train/walkthrough.ipynb"}  # only in the package; made by the reader
 
 COMMAND = re.compile(

@@ -19,8 +19,6 @@ from support.samples import PHOTOS, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-# The training scripts alone import it, and requirements.txt is theirs too.
-TRAINING_ONLY = {"opencv-python-headless"}
 
 
 def parse(lines: list[str]) -> dict[str, Requirement]:
@@ -51,7 +49,7 @@ def imported(folder: Path) -> set[str]:
 def test_the_space_pins_what_the_package_asks_for():
     package = parse([*PROJECT["dependencies"], *EXTRAS["demo"]])
     space = read_list("requirements.txt")
-    assert space.keys() - TRAINING_ONLY == package.keys()
+    assert space.keys() == package.keys()
     for name, wanted in package.items():
         assert space[name].extras == wanted.extras, name
         pins = [each.version.removesuffix(".*") for each in space[name].specifier if each.operator == "=="]
@@ -69,7 +67,6 @@ def test_the_tests_use_the_same_ray_as_the_bulk_extra():
 def test_the_package_asks_for_what_it_imports_and_nothing_else():
     # Ray brings PyArrow; a Space with ZeroGPU has `spaces`.
     assert imported(ROOT / "capmodel") - {"ray", "pyarrow", "spaces"} == parse(PROJECT["dependencies"]).keys()
-    assert imported(ROOT / "train") >= TRAINING_ONLY
 
 
 @pytest.fixture(scope="module")

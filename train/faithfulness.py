@@ -20,11 +20,11 @@ from its start and reads the same words as before, and the fall of the word's lo
   for the word first, those against it last. A map has no sign: it cannot tell one from the other. So rank correlations
   with it are given for the values and for their sizes.
 
-Hidden in the grid, a cell's vector becomes the grid's mean (which still holds its share of it, a 64th of 64 cells). Hidden in the photo, it
-has the photo's mean colour, and the encoder runs again; since a cell's vector sees far beyond the cell, only this hides
-a place. From none to all cells hidden one gets the deletion curve, the other way round the insertion curve (Petsiuk
-et al. 2018, "RISE"), after the perturbation curves of Samek et al. (2017), "Evaluating the Visualization of What a
-Deep Neural Network Has Learned". Intervals are 95 % of a bootstrap over photos.
+Hidden in the grid, a cell's vector becomes the grid's mean (which still holds its share of it, one part in L). Hidden
+in the photo, it has the photo's mean colour, and the encoder runs again; since a cell's vector sees far beyond the
+cell, only this hides a place. From none to all cells hidden one gets the deletion curve, the other way round the
+insertion curve (Petsiuk et al. 2018, "RISE"), after the perturbation curves of Samek et al. (2017), "Evaluating the
+Visualization of What a Deep Neural Network Has Learned". Intervals are 95 % of a bootstrap over photos.
 
 Hard attention has no gradient through the choice of its cell. There, both gradient methods say only how the vectors
 of the cells that were chosen, until the word was written, count; all others are 0, and ranked at random.
@@ -48,6 +48,7 @@ import torch
 from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
+from capmodel.caption import FUNCTION_WORDS
 from capmodel.decoding.beam_search import beam_search
 from train.data.datasets import load_sets
 from train.data.mixture import interleave_longest
@@ -56,12 +57,6 @@ from train.metrics.occlusion_curves import DRAWS, Reading, Settings, measure_pho
 from train.metrics.saliency import PATH_STEPS
 from train.options import add_data
 
-# As in assets/player/game.js: words that stand for nothing one could see.
-FUNCTION_WORDS = frozenset((
-    "a", "an", "the", "and", "or", "of", "in", "on", "at", "by", "to", "from", "with", "for", "into", "onto", "over",
-    "through", "near", "is", "are", "was", "be", "been", "being", "his", "her", "its", "their", "it", "he", "she",
-    "they", "that", "this", "there", "as", "while", "who", "which", "up", "down", "out", "off",
-))  # fmt: skip
 BATCH = 16  # photos captioned at once
 
 

@@ -7,7 +7,8 @@
 
 A source is a photo, a Parquet file, a webdataset shard (.tar), or a folder with any of them. The results are Parquet
 files, a row a photo: key, caption, words, probabilities, maps (for each word a number a cell of the grid, 8 x 8 in the
-bundled models, row by row from the top), and error, why there is no caption. After a crash the same command goes on; photos that came meanwhile are added.
+bundled models, row by row from the top), and error, why there is no caption. After a crash the same command goes on;
+photos that came meanwhile are added.
 
 The pipeline: parts of the plan -> tasks that load their photos -> actors, each with a captioner, that write them.
 `capmodel.bulk.parts` says why no photo is lost or doubled.

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from capmodel.caption import END_WORD
 from capmodel.decoding.beam_search import Hypothesis
 from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN, Tokenizer
 from capmodel.model.decoder import Memory
 from capmodel.model.fast_decoder import FastDecoder
 
-END_WORD = "."  # how the end of the caption is shown among the alternatives
 MAX_PIECES = 8  # of one word
 
 Alternatives = list[tuple[str, float]]

@@ -59,6 +59,7 @@ def occlude_word(
     cells: Iterable[int],
     options: DecodeOptions = DecodeOptions(),
     seed: int = 0,
+    grid: Tensor | None = None,
 ) -> Occlusion:
     """Hides cells of a photo and measures a word of its caption again.
 
@@ -68,6 +69,7 @@ def occlude_word(
         index: of the word in question.
         cells: to hide, numbered 0..L-1 row by row from the top left.
         seed: of the random cells.
+        grid: of the whole photo (1, L, D), from `captioner.encode`, if it is known already.
 
     Raises:
         ValueError: no such word, no cell, all cells, or a cell that is not in the grid.
@@ -83,8 +85,10 @@ def occlude_word(
     random = np.random.default_rng(seed)
     others = np.setdiff1d(np.arange(count), chosen)
     draws = [random.choice(others, min(len(chosen), len(others)), replace=False) for _ in range(DRAWS)]
-    grids = captioner.encode([square, *(hide_cells(square, hidden, side) for hidden in (chosen, *draws))])
-    blind = grids[:1].mean(1, keepdim=True).expand(1, count, -1)
+    hidden = captioner.encode([hide_cells(square, each, side) for each in (chosen, *draws)])
+    whole = captioner.encode([square]) if grid is None else grid.to(hidden)
+    grids = torch.cat([whole, hidden])
+    blind = whole.mean(1, keepdim=True).expand(1, count, -1)
     before, after, *elsewhere, unseen = word_probability(captioner, torch.cat([grids, blind]), words, index).tolist()
     caption = captioner.describe(grids[1:2], options)[0][0]
     return Occlusion(caption, before, after, elsewhere, unseen)

@@ -2,8 +2,9 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 import torch
 from safetensors.torch import save_file
@@ -137,8 +138,8 @@ def _config(settings: dict, path: Path) -> ModelConfig:
         config = ModelConfig(**settings)
     except TypeError as error:
         raise ValueError(f"{path} is not a configuration of this version: {error}") from error
-    for field in fields(config):
-        value = getattr(config, field.name)
-        if not isinstance(value, (int, float) if field.type is float else field.type):
-            raise ValueError(f"{path}: {field.name} must be of type {field.type.__name__}, not {value!r}.")
+    for name, kind in get_type_hints(ModelConfig).items():
+        value = getattr(config, name)
+        if not isinstance(value, (int, float) if kind is float else kind):
+            raise ValueError(f"{path}: {name} must be of type {kind.__name__}, not {value!r}.")
     return config

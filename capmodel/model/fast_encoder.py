@@ -39,7 +39,7 @@ def _writes(value: Tensor) -> int:
             return value._version
     except RuntimeError:  # made in inference mode and moved outside
         pass
-    return zlib.crc32(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return zlib.crc32(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
 
 
 class FastEncoder:

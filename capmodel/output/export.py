@@ -67,7 +67,7 @@ def save_csv(photos: Iterable[CaptionedPhoto], path: Path) -> None:
 def save_zip(photos: Iterable[CaptionedPhoto], path: Path) -> None:
     """The offline page, JSON and CSV of all photos, and a folder a photo with its sheet, GIF and video."""
     items, told = [], []
-    with zipfile.ZipFile(path, "w") as archive, tempfile.TemporaryDirectory() as folder:
+    with zipfile.ZipFile(path, "w") as archive, tempfile.TemporaryDirectory(dir=path.parent) as folder:
 
         def add(name: str, save: Callable[[Path], object]) -> None:
             file = Path(folder, Path(name).name)

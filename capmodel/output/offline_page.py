@@ -1,14 +1,19 @@
 """The page that plays offline: the player, photos and captions in one HTML file."""
 
+import base64
 import json
+import posixpath
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
 from capmodel.caption import CaptionedPhoto
 from capmodel.output.overlay import SHOWN_SIDE, to_data_url
-from capmodel.output.player import player_files, player_item
-from capmodel.resources import ASSETS
+from capmodel.output.player import MAIN, PLAYER, player_constants, player_files, player_item
+
+# An import of another module of the player: what stands before its path, and the path.
+_IMPORT = re.compile(r"""^((?:import\b|export\b[^;'"()=]*\bfrom\b)[^;'"()=]*['"])(\.{1,2}/[^'"]+)""", re.MULTILINE)
 
 
 def save_html(photos: Iterable[CaptionedPhoto], path: Path) -> None:
@@ -22,7 +27,47 @@ def offline_item(photo: CaptionedPhoto) -> dict:
 
 def offline_page(items: list[dict]) -> str:
     files = player_files()
-    # Inside <script>, "<" is what could end it: a file name may hold anything.
-    data = json.dumps({"items": items}).replace("<", "\\u003c")
-    template = Template((ASSETS / "offline.html").read_text(encoding="utf-8"))
-    return template.substitute(html=files.html, css=files.css, js=files.js, data=data)
+    template = Template((PLAYER / "offline.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        html=files.html,
+        css=files.css,
+        data=_in_script({"items": items, "constants": player_constants()}),
+        modules=_in_script({"imports": import_map(files.scripts)}),
+        main=_bare(MAIN),
+    )
+
+
+def import_map(scripts: dict[str, str]) -> dict[str, str]:
+    """ES modules as ``data:`` URLs, by bare names.
+
+    A page that was opened as a file may not load modules from beside it, and a module in a ``data:`` URL has no place
+    that a relative import could start from. So each ``import ... from './x.js'`` becomes one of a bare name, which the
+    page's import map leads to the module.
+
+    Args:
+        scripts: the modules' texts, by their paths.
+
+    Raises:
+        ValueError: a module imports one that is not there.
+    """
+    imports = {}
+    for path, text in scripts.items():
+
+        def rename(found: re.Match, path: str = path) -> str:
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), found[2]))
+            if target not in scripts:
+                raise ValueError(f"{path} imports {found[2]}, which is not among the player's scripts")
+            return found[1] + _bare(target)
+
+        data = base64.b64encode(_IMPORT.sub(rename, text).encode()).decode()
+        imports[_bare(path)] = f"data:text/javascript;base64,{data}"
+    return imports
+
+
+def _bare(path: str) -> str:
+    return f"player/{path}"
+
+
+def _in_script(value: dict) -> str:
+    """JSON inside <script>: "<" is what could end it, and a file name may hold anything."""
+    return json.dumps(value).replace("<", "\\u003c")

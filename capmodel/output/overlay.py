@@ -71,11 +71,11 @@ def overlay(photo: np.ndarray, heat: np.ndarray, top: float) -> np.ndarray:
     Returns:
         RGB uint8 (height, width, 3).
     """
-    import cv2  # imported where it is needed: it loads slowly, and most captions are never drawn here
+    import cv2  # imported where it is needed: most captions are never drawn here
 
     opacity = OPACITY * (1 - (heat / top).clip(0, 1) ** 0.5)
     clear = 1 - opacity
-    # Color by color, since NumPy is slow along an axis of three numbers; OpenCV rounds and puts them side by side again.
+    # Color by color, since NumPy is slow along an axis of three numbers; OpenCV rounds and interleaves them again.
     colors = zip(cv2.split(photo), OVERLAY_COLOR, strict=True)
     return cv2.merge([cv2.convertScaleAbs(plane * clear + color * opacity) for plane, color in colors])
 

@@ -1,38 +1,59 @@
-"""What the browser's player is made of: its files, and the items it shows.
+"""What the browser's player is made of: its files, the numbers it must know, and the photos it shows.
 
-The same three kinds of file serve the page (`app.py`) and the offline page (`capmodel/output/export.py`).
+The same files serve the page (`app.py`) and the page that plays offline (`capmodel/output/offline_page.py`).
 """
 
 import base64
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from capmodel.caption import Caption
-from capmodel.output.overlay import scale_top
+from capmodel.caption import END_WORD, FUNCTION_WORDS, Caption
+from capmodel.output.overlay import CLEAR, OPACITY, OVERLAY_COLOR, scale_top
 from capmodel.resources import ASSETS
 
-# In the order in which they are read: each may use what stands before it.
-SCRIPTS = ("maps", "player", "words", "probe", "game", "compare", "export", "cards", "photos", "start")
+PLAYER = ASSETS / "player"
+MAIN = "main.js"  # exports `mount`
+SCRIPTS = (MAIN, "core/*.js", "engines/*.js", "views/*.js", "panels/*.js")  # patterns, in PLAYER
+# All that a page needs. What else lies there is for those who work on the player.
+FILES = ("player.html", "player.css", "offline.html", *SCRIPTS)
 
 
 class PlayerFiles(NamedTuple):
-    """The player's template, style and script, each as text.
+    """The player's template, style and scripts.
 
-    The script is the body of a function of ``element`` (its root in the page), ``props`` (with
-    ``props.value``), ``server`` (the functions it may ask, or None offline) and ``watch``.
+    Attributes:
+        html: what the element holds that the player is mounted in.
+        scripts: the ES modules' texts, by their paths. ``main.js`` exports ``mount(element, props, server, watch)``.
+        version: another one when anything in these files is different.
     """
 
     html: str
     css: str
-    js: str
+    scripts: dict[str, str]
+    version: str
 
 
 def player_files() -> PlayerFiles:
-    """Reads the player from ``assets/player*``."""
-    scripts = (_read(f"player/{name}.js") for name in SCRIPTS)
-    return PlayerFiles(_read("player.html"), _read("player.css"), "\n".join(scripts))
+    """Reads the player from ``assets/player``."""
+    paths = [path for pattern in SCRIPTS for path in sorted(PLAYER.glob(pattern))]
+    scripts = {path.relative_to(PLAYER).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    html, css = ((PLAYER / name).read_text(encoding="utf-8") for name in ("player.html", "player.css"))
+    version = hashlib.sha256(repr((html, css, scripts)).encode()).hexdigest()[:16]
+    return PlayerFiles(html, css, scripts, version)
+
+
+def player_constants() -> dict:
+    """What the player must know to draw and to speak as Python does."""
+    return {
+        "overlay_color": OVERLAY_COLOR.astype(int).tolist(),
+        "opacity": OPACITY,
+        "clear": CLEAR,
+        "end_word": END_WORD,
+        "function_words": sorted(FUNCTION_WORDS),
+    }
 
 
 def player_item(key: str, name: str, captions: Sequence[Caption]) -> dict:
@@ -41,9 +62,13 @@ def player_item(key: str, name: str, captions: Sequence[Caption]) -> dict:
     Args:
         key: names the photo's content.
         name: the photo's file name, as its owner wrote it. The player shows it as text only.
-        captions: best first.
+        captions: best first, at least one, all from the same model.
+
+    Returns:
+        ``key``, ``name``, ``captions``, and ``side``: how many cells lie along a side of the model's grid.
     """
-    return {"key": key, "name": name, "captions": [_as_item(caption) for caption in captions]}
+    side = captions[0].words[0].weights.shape[0]
+    return {"key": key, "name": name, "captions": [_as_item(caption) for caption in captions], "side": side}
 
 
 def _as_item(caption: Caption) -> dict:
@@ -57,11 +82,7 @@ def _as_item(caption: Caption) -> dict:
             }
             for word in caption.words
         ],
-        "weights": base64.b64encode(weights.tobytes()).decode(),  # little-endian float32 (words, 64)
+        "weights": base64.b64encode(weights.tobytes()).decode(),  # little-endian float32 (words, side * side)
         "top": scale_top(caption),
         "score": round(caption.score, 4),
     }
-
-
-def _read(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")

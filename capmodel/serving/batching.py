@@ -1,24 +1,35 @@
-"""Many callers, one worker: what comes at the same time is done together."""
+"""Many askers, one worker: what waits at the same time is done together."""
 
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from capmodel.serving.errors import ServerClosing
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Other = TypeVar("Other")
+
+
+@dataclass
+class _Entry:
+    item: Any
+    future: Future = field(default_factory=Future)
+    alone: Callable[[], Any] | None = None  # a call that shares no batch
 
 
 class Batcher(Generic[Item, Result]):
-    """Calls `work` on the items that come together, first come first served.
+    """A thread that calls `work` on the items that wait together, first come first served.
 
     Alone, an item is done at once; when many come they share a batch. Nobody waits for more than
-    the batches of those who came before, and `patience` a batch.
+    the batches of those who came before, and `patience` a batch. No thread of an asker waits: each gets a future.
 
     Args:
-        work: items -> as many results; runs in one thread of its own.
+        work: items -> as many results.
         limit: items a batch, at most.
         patience: seconds that a batch waits for items that are being loaded. While some are loaded and
             others worked on, both are slowed down by more than the waiting takes.
@@ -27,51 +38,101 @@ class Batcher(Generic[Item, Result]):
     def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], limit: int, patience: float = 0.0):
         self._work, self._limit, self._patience = work, limit, patience
         self._lock = threading.Lock()
-        self._coming = 0  # callers whose entry is not yet taken
-        self._entries: queue.SimpleQueue[tuple[Item, Future] | None] = queue.SimpleQueue()  # None: could not be loaded
-        threading.Thread(target=self._run, name="batcher", daemon=True).start()
+        self._coming = 0  # items that no batch has taken yet
+        self._closed = False
+        self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()  # None: look again
+        self._next: _Entry | None = None  # a call that came while a batch was collected
+        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
+        self._thread.start()
 
-    def __call__(self, load: Callable[[], Item]) -> Result:
-        """The result of the item that `load` returns, which is called in the caller's thread.
+    def submit(self, item: Item, after: Future | None = None) -> "Future[Result]":
+        """The future result of an item, which joins a batch when `after` is done.
 
-        Whatever `load`, or `work` for the item's batch, raises is raised here.
+        The future raises what `after`, or `work` for the item's batch, raises; `ServerClosing` once this is closed.
         """
+        entry = _Entry(item)
         with self._lock:
             self._coming += 1
-        entry, future = None, Future()
-        try:
-            entry = load(), future
-        finally:
-            self._entries.put(entry)
-        return future.result()
+        if after is None:
+            self._put(entry)
+        else:
+            after.add_done_callback(lambda loaded: self._put(entry, _error_of(loaded)))
+        return entry.future
+
+    def call(self, function: Callable[[], Other]) -> "Future[Other]":
+        """The future result of a function, which is called in the worker's thread when its turn comes."""
+        entry = _Entry(None, alone=function)
+        self._put(entry)
+        return entry.future
 
     def coming(self) -> int:
         """How many items are being loaded, or wait for their batch."""
         with self._lock:
             return self._coming
 
-    def _run(self) -> None:
-        while True:
-            batch = self._collect()
-            try:
-                results = self._work([item for item, _ in batch])
-                for (_, future), result in zip(batch, results, strict=True):
-                    future.set_result(result)
-            except Exception as error:  # the callers must hear of it, and the worker goes on
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
+    def close(self) -> None:
+        """Returns when the worker is done with what it works on; whatever else waits fails with `ServerClosing`."""
+        with self._lock:
+            self._closed = True
+        self._entries.put(None)
+        self._thread.join()
 
-    def _collect(self) -> list[tuple[Item, Future]]:
-        batch, until = [], None
+    def _put(self, entry: _Entry, error: BaseException | None = None) -> None:
+        with self._lock:
+            if self._closed:
+                error = error or ServerClosing()
+            elif not error:
+                self._entries.put(entry)
+                return
+            if not entry.alone:
+                self._coming -= 1
+        entry.future.set_exception(error)
+        self._entries.put(None)  # a batch may be waiting for it
+
+    def _run(self) -> None:
+        while (batch := self._collect()) is not None:
+            try:
+                alone = batch[0].alone
+                results = [alone()] if alone else self._work([entry.item for entry in batch])
+                for entry, result in zip(batch, results, strict=True):
+                    entry.future.set_result(result)
+            except Exception as error:  # the askers must hear of it, and the worker goes on
+                for entry in batch:
+                    if not entry.future.done():
+                        entry.future.set_exception(error)
+        left = [self._next]
+        while not self._entries.empty():
+            left.append(self._entries.get())
+        for entry in filter(None, left):
+            entry.future.set_exception(ServerClosing())
+
+    def _collect(self) -> list[_Entry] | None:
+        """The next batch, or a single call; None when this is closed."""
+        batch: list[_Entry] = []
+        until: float | None = None
         while not batch or (len(batch) < self._limit and self.coming()):
             try:
-                entry = self._entries.get(timeout=until and max(0, until - time.monotonic()))
+                entry = self._next or self._entries.get(timeout=until and max(0.0, until - time.monotonic()))
             except queue.Empty:
                 break
+            self._next = None
+            if self._closed:
+                for each in [*batch, *filter(None, [entry])]:
+                    each.future.set_exception(ServerClosing())
+                return None
+            if entry is None:
+                continue
+            if entry.alone:
+                if batch:
+                    self._next = entry
+                    break
+                return [entry]
             with self._lock:
                 self._coming -= 1
-            if entry:
-                batch.append(entry)
-                until = until or time.monotonic() + self._patience
+            batch.append(entry)
+            until = until or time.monotonic() + self._patience
         return batch
+
+
+def _error_of(future: Future) -> BaseException | None:
+    return ServerClosing() if future.cancelled() else future.exception()

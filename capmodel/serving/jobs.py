@@ -4,7 +4,6 @@ import logging
 import math
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from capmodel.serving.periodic import repeat
+from capmodel.serving.errors import Refused, ServerClosing
+from capmodel.serving.folders import ServerFolder
+from capmodel.serving.limits import Limits
+from capmodel.serving.periodic import Periodic
 
 log = logging.getLogger(__name__)
+
+STATES = 1000  # of jobs that are over, but may still be asked after
 
 Progress = Callable[[int], None]
 
@@ -26,52 +30,48 @@ class JobState:
     done: int = 0
     file: Path | None = None
     error: Exception | None = None
-    since: float = math.inf
+    since: float = math.inf  # time.monotonic()
+    size: int = 0  # bytes of the file
 
 
 class Jobs:
     """Makes files one after the other in the background.
 
     Args:
-        retention_seconds: after which a file that was made, and its job, are deleted.
+        folder: of this server; the jobs have one of their own in it.
+        limits: how long files stay, and how many may be made.
         expected: errors that are told to whoever asks, and not logged.
     """
 
-    def __init__(self, retention_seconds: float, expected: tuple[type[Exception], ...] = ()):
-        self.retention_seconds, self._expected = retention_seconds, expected
-        self._folder = tempfile.TemporaryDirectory(prefix="capmodel-files-")
+    def __init__(
+        self, folder: ServerFolder, limits: Limits = Limits(), expected: tuple[type[Exception], ...] = ()
+    ) -> None:
+        self._limits, self._expected = limits, (*expected, Refused)
+        self._folder, self._name = folder, f"files-{secrets.token_hex(4)}"
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="jobs")
-        self._states: dict[str, JobState] = {}
+        self._states: dict[str, JobState] = {}  # the oldest first
         self._lock = threading.Lock()
-        repeat(self._sweep, min(60, retention_seconds / 10))
+        self._closed = False
+        self._sweeper = Periodic(self.sweep, limits.sweep_seconds)
 
     def start(self, file_name: str, work: Callable[[Path, Progress], None]) -> str:
         """Starts `work(file, progress)`, which writes the file and reports how many parts are done.
 
+        `progress` raises `Refused` if the work must end: it takes too long, or the server closes.
+
         Returns the job's name, which cannot be guessed.
+
+        Raises:
+            Refused: too many jobs are waiting.
         """
         name, state = secrets.token_urlsafe(16), JobState()
         with self._lock:
+            if self._closed:
+                raise ServerClosing
+            if sum(each.since == math.inf for each in self._states.values()) >= self._limits.jobs:
+                raise Refused("The server is making many files already; please try again in a minute.")
             self._states[name] = state
-
-        def progress(done: int) -> None:
-            state.done = done
-
-        def run() -> None:
-            file = Path(self._folder.name, name, file_name)
-            try:
-                file.parent.mkdir()
-                work(file, progress)
-                state.file = file
-            except Exception as error:  # told to whoever asks
-                if not isinstance(error, self._expected):
-                    log.warning("a file could not be made", exc_info=error)
-                shutil.rmtree(file.parent)
-                state.error = error
-            finally:
-                state.since = time.monotonic()
-
-        self._pool.submit(run)
+            self._pool.submit(self._run, name, state, file_name, work)
         return name
 
     def state(self, name: str) -> JobState:
@@ -79,11 +79,58 @@ class Jobs:
         with self._lock:
             return self._states[name]
 
-    def _sweep(self) -> None:
-        oldest = time.monotonic() - self.retention_seconds
+    def sweep(self) -> None:
+        """Deletes the files, and forgets the jobs, whose time is over or for which there is no room."""
+        oldest = time.monotonic() - self._limits.retention_seconds
         with self._lock:
-            old = [name for name, state in self._states.items() if state.since < oldest]
-            states = [self._states.pop(name) for name in old]
-        for state in states:
-            if state.file:
-                shutil.rmtree(state.file.parent)
+            over = [(name, state) for name, state in self._states.items() if state.since < math.inf]
+            room = self._limits.file_bytes
+            for number, (name, state) in enumerate(reversed(over)):
+                room -= state.size
+                # The latest stays, however large: somebody waits for it.
+                if state.since < oldest or (number and room < 0) or number >= STATES:
+                    if state.file and not self._delete(state.file.parent):
+                        continue  # the next sweep tries again
+                    del self._states[name]
+
+    def close(self) -> None:
+        """Ends the work and deletes the files."""
+        with self._lock:
+            self._closed = True
+        self._sweeper.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._folder.remove(self._name)
+
+    def _run(self, name: str, state: JobState, file_name: str, work: Callable[[Path, Progress], None]) -> None:
+        until = time.monotonic() + self._limits.job_seconds
+
+        def progress(done: int) -> None:
+            state.done = done
+            if self._closed:
+                raise ServerClosing
+            if time.monotonic() > until:
+                raise Refused("Making this file took too long; please choose fewer photos.")
+
+        folder = None
+        try:
+            folder = self._folder.make(self._name) / name
+            folder.mkdir(mode=0o700)
+            work(folder / file_name, progress)
+            state.size = (folder / file_name).stat().st_size
+            state.file = folder / file_name
+        except Exception as error:  # told to whoever asks
+            state.error = error
+            if not isinstance(error, self._expected):
+                log.warning("a file could not be made", exc_info=error)
+            if folder:
+                self._delete(folder)
+        finally:
+            state.since = time.monotonic()
+        self.sweep()
+
+    def _delete(self, folder: Path) -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            log.warning("a file could not be deleted yet")
+            return False
+        return True

@@ -7,18 +7,27 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 
-def repeat(work: Callable[[], None], seconds: float) -> None:
-    """Calls `work` every so many seconds, in a thread of its own, until the program ends.
+class Periodic:
+    """Calls `work` every so many seconds, in a thread of its own, until it is closed.
 
-    An error is logged and does not end it: what must be deleted is still deleted the next time.
+    An error is logged and does not end it: the next call may succeed.
     """
 
-    def run() -> None:
-        while not pause.wait(seconds):
-            try:
-                work()
-            except Exception:
-                log.exception("%s failed", work.__qualname__)
+    def __init__(self, work: Callable[[], object], seconds: float):
+        self._work, self._seconds = work, seconds
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=work.__qualname__, daemon=True)
+        self._thread.start()
 
-    pause = threading.Event()
-    threading.Thread(target=run, name=work.__qualname__, daemon=True).start()
+    def close(self) -> None:
+        """Returns when the last call is over."""
+        self._closed.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed.wait(self._seconds):
+            try:
+                self._work()
+            except Exception:
+                log.exception("%s failed", self._work.__qualname__)

@@ -94,7 +94,7 @@ def _time_line(captioner: Captioner, photos: list[Path]) -> tuple[float, float]:
 
 def _time_page(page: Page, photos: list[Path]) -> tuple[float, float]:
     page.reload()
-    page.wait_for_selector(".root .choose")
+    page.wait_for_selector(".root.ready .choose")
     page.evaluate(WATCH, len(photos))
     time.sleep(REST)
     page.set_input_files(".root .files", photos)
@@ -144,6 +144,6 @@ def browser_pages(address: str, count: int) -> Iterator[list[Page]]:
         pages = [browser.new_page(viewport={"width": 1280, "height": 900}) for _ in range(count)]
         for page in pages:
             page.goto(address)
-            page.wait_for_selector(".root .choose")
+            page.wait_for_selector(".root.ready .choose")
         yield pages
         browser.close()

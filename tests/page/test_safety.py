@@ -2,10 +2,14 @@
 
 import io
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -17,6 +21,9 @@ from support.samples import PHOTOS, ROOT
 from support.web import captions, open_page, upload
 
 from app import build_app
+from capmodel.serving import service
+from capmodel.serving.folders import ServerFolder, server_folder
+from capmodel.serving.limits import Limits
 
 
 def ask(address: str, name: str, question, component: int | None = None):
@@ -72,10 +79,18 @@ def test_the_place_where_a_photo_was_taken_does_not_come_back(page, address):
                 assert not Image.open(io.BytesIO(jpeg)).getexif()
 
 
-def test_everything_is_gone_after_a_while(captioner, tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "photos"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    app, launch = build_app([captioner], retention_seconds=3)
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where a page that is built now has all its files."""
+    folder = ServerFolder(tmp_path)
+    monkeypatch.setattr("app.server_folder", lambda: folder)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder.path / "gradio"))
+    yield folder.path
+    folder.close()
+
+
+def test_everything_is_gone_after_a_while(captioner, tmp_path, folder):
+    app, launch = build_app([captioner], limits=Limits(retention_seconds=3))
     try:
         _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         before = {path for path in tmp_path.rglob("*") if path.is_file()}
@@ -92,8 +107,12 @@ def test_everything_is_gone_after_a_while(captioner, tmp_path, monkeypatch):
         assert ask(address, "file_state", {"job": job}).status_code == 200
         assert ask(address, "steer", {"key": key, "words": ["a"]}).json() == {"gone": True}
         assert all(path.exists() for path in before)  # the example photos stay
+        key = send(address, encoded(np.full((64, 64, 3), 90, np.uint8)))["key"]
+        put(address, "never-asked-about.jpg", encoded(np.full((64, 64, 3), 61, np.uint8)))
     finally:
         app.close()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and key.partition("-")[2] in path.name]
+    assert not list(tmp_path.rglob("never-asked-about.jpg"))
 
 
 @pytest.mark.parametrize(
@@ -120,18 +139,122 @@ def test_the_example_photos_cannot_be_taken_away(address):
     path = player["props"]["value"]["samples"][0]["image"]["path"]
     data = httpx.get(f"{address}gradio_api/file={path}").content
     assert put(address, Path(path).name, data) == path  # Gradio keeps equal files as one
-    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax"]}
-    event = httpx.post(f"{address}gradio_api/call/caption", json=body).json()["event_id"]
-    assert "event: complete" in httpx.get(f"{address}gradio_api/call/caption/{event}", timeout=30).text
+    assert "event: complete" in caption_through_the_api(address, path)
     assert httpx.get(f"{address}gradio_api/file={path}").status_code == 200
 
 
 def test_what_comes_through_the_api_does_not_stay(address):
     path = put(address, "api.jpg", encoded(np.full((50, 50, 3), 77, np.uint8)))
+    assert "event: complete" in caption_through_the_api(address, path)
+    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+
+
+def caption_through_the_api(address: str, path: str) -> str:
     body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax"]}
     event = httpx.post(f"{address}gradio_api/call/caption", json=body).json()["event_id"]
-    assert "event: complete" in httpx.get(f"{address}gradio_api/call/caption/{event}", timeout=30).text
-    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+    return httpx.get(f"{address}gradio_api/call/caption/{event}", timeout=60).text
+
+
+def test_the_same_photo_from_several_api_clients_at_once(address):
+    """Gradio keeps their uploads as one file, which must stay until each of them is answered."""
+    data = encoded(np.full((50, 60, 3), 78, np.uint8))
+    paths = [put(address, "same.jpg", data) for _ in range(4)]
+    assert len(set(paths)) == 1
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(partial(caption_through_the_api, address), paths))
+    for answer in answers:
+        assert "event: complete" in answer
+        assert '"photo": "same.jpg"' in answer
+    assert httpx.get(f"{address}gradio_api/file={paths[0]}").status_code in (403, 404)
+    answer = caption_through_the_api(address, put(address, "same.jpg", b"Dear reader"))
+    assert "not a photo" in answer
+    assert paths[0] not in answer
+
+
+def test_uploads_through_the_api_have_a_limit(tiny_captioner, folder):
+    app, launch = build_app([tiny_captioner], limits=Limits(stored_bytes=2_000_000, photo_bytes=1_500_000))
+    try:
+        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+        sent = [
+            httpx.post(f"{address}gradio_api/upload", files={"files": (f"{n}.jpg", bytes([n]) * 800_000)}, timeout=60)
+            for n in range(4)
+        ]
+        assert [response.status_code for response in sent][:1] == [200]
+        assert sent[-1].status_code == 503
+        assert "no room" in sent[-1].text
+        assert sum(path.stat().st_size for path in folder.rglob("[0-9].jpg")) < 2_000_000
+    finally:
+        app.close()
+
+
+def test_the_page_answers_while_seventy_photos_wait(tiny_captioner, monkeypatch):
+    """The server has 40 threads; photos that wait for others must not take them."""
+    gate, real = threading.Event(), service.load_photo
+    monkeypatch.setattr(service, "load_photo", lambda *given, **more: gate.wait(60) and real(*given, **more))
+    app, launch = build_app([tiny_captioner])
+    try:
+        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+        photos = [encoded(np.full((20, 20, 3), n, np.uint8)) for n in range(70)]
+        with ThreadPoolExecutor(70) as pool:
+            waiting = [pool.submit(send, address, photo) for photo in photos]
+            deadline = time.monotonic() + 30
+            while len(app.player_protocol.service.store.files()) < 70:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            began = time.monotonic()
+            assert httpx.get(address, timeout=60).status_code == 200
+            seconds = time.monotonic() - began
+            gate.set()
+            assert all("key" in each.result() for each in waiting)
+        assert seconds < 5
+    finally:
+        gate.set()
+        app.close()
+
+
+def test_bodies_that_are_no_photos_take_neither_memory_nor_disk(address):
+    """Twelve of 99 MB at once."""
+    sent = bytes(1 << 20)
+
+    def body():
+        for _ in range(94):
+            yield sent
+
+    def memory() -> int:
+        [line] = [each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("VmRSS")]
+        return int(line.split()[1]) * 1024
+
+    before, most, stop = memory(), [0], threading.Event()
+
+    def watch():
+        while not stop.wait(0.02):
+            most[0] = max(most[0], memory())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: httpx.post(f"{address}photo", content=body(), timeout=120).json(), range(12)))
+    stop.set()
+    watcher.join()
+    assert all("not a photo" in answer["error"] for answer in answers)
+    assert most[0] - before < 200e6
+    kept = [path for path in server_folder().path.rglob("*") if path.is_file() and path.stat().st_size > 1e7]
+    assert kept == []
+
+
+def test_a_temporary_folder_that_is_cleaned_away_comes_again(tiny_captioner, folder):
+    app, launch = build_app([tiny_captioner])
+    try:
+        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+        data = encoded(np.full((64, 64, 3), 91, np.uint8))
+        key = send(address, data)["key"]
+        shutil.rmtree(folder)
+        assert ask(address, "known", {"key": key}).json() == {"gone": True}
+        assert send(address, data)["key"] == key
+        assert "url" in ask(address, "picture", {"key": key}).json()
+        assert "event: complete" in caption_through_the_api(address, put(address, "again.jpg", data))
+    finally:
+        app.close()
 
 
 ODD = [None, 3, "x", [], {}, {"key": "../x"}, {"key": None, "words": [], "index": "a", "cells": None}]

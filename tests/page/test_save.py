@@ -1,8 +1,10 @@
 """Files to take home, as the page hands them out."""
 
+import asyncio
 import csv
 import io
 import json
+import threading
 import time
 import zipfile
 
@@ -12,6 +14,11 @@ from PIL import Image
 from playwright.sync_api import expect
 from support.samples import PHOTOS
 from support.web import assert_same, captions, open_page, upload
+
+from capmodel.serving import protocol
+from capmodel.serving.limits import Limits
+from capmodel.serving.service import CaptionService
+from capmodel.serving.store import PhotoStore
 
 SURFER, DOG = PHOTOS / "surfer-standing-on-beach.jpg", PHOTOS / "two-dogs-playing-on-grass.jpg"
 
@@ -76,7 +83,7 @@ def test_a_steered_caption_is_saved_as_it_is_shown(page):
 def test_a_photo_that_left_the_server_is_brought_again(browser, captioner):
     from app import build_app
 
-    app, launch = build_app([captioner], retention_seconds=2)
+    app, launch = build_app([captioner], limits=Limits(retention_seconds=2))
     try:
         _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         with open_page(browser, address, reduced_motion="reduce") as page:
@@ -93,12 +100,12 @@ def test_a_photo_that_left_the_server_is_brought_again(browser, captioner):
 
 @pytest.mark.parametrize("held", [True, False])
 def test_a_photo_whose_time_is_over_while_its_file_is_made(browser, captioner, monkeypatch, caplog, held):
-    """It stays until then; if it leaves all the same, since the album is full, the page brings it again."""
+    """It stays until then; if it leaves all the same, since the store is full, the page brings it again."""
     import app
 
     if not held:
-        monkeypatch.setattr(app.Album, "hold", lambda *given: None)
-    starts, real = [], app.export
+        monkeypatch.setattr(PhotoStore, "hold", lambda *given, **more: None)
+    starts, real = [], protocol.export
 
     def late(photos, *rest):
         starts.append(time.monotonic())
@@ -106,8 +113,8 @@ def test_a_photo_whose_time_is_over_while_its_file_is_made(browser, captioner, m
             time.sleep(10)  # there are many files to be made before
         real(photos, *rest)
 
-    monkeypatch.setattr(app, "export", late)
-    page_app, launch = app.build_app([captioner], retention_seconds=8)
+    monkeypatch.setattr(protocol, "export", late)
+    page_app, launch = app.build_app([captioner], limits=Limits(retention_seconds=8))
     try:
         _, address, _ = page_app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         with open_page(browser, address, reduced_motion="reduce") as page:
@@ -123,10 +130,17 @@ def test_a_photo_whose_time_is_over_while_its_file_is_made(browser, captioner, m
 
 def test_what_is_said_of_a_file_stays_when_its_photo_gets_another_caption(browser, captioners, monkeypatch):
     from app import build_app
-    from capmodel.serving.album import Album
 
-    real = Album.under
-    monkeypatch.setattr(Album, "under", lambda *given: time.sleep(2) or real(*given))
+    real = CaptionService.caption
+
+    is_saved, wait = threading.Event(), threading.Event()
+
+    async def late(service, photo, kind):
+        while wait.is_set() and not is_saved.is_set():
+            await asyncio.sleep(0.05)
+        return await real(service, photo, kind)
+
+    monkeypatch.setattr(CaptionService, "caption", late)
     app, launch = build_app(captioners)
     try:
         _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
@@ -136,11 +150,13 @@ def test_what_is_said_of_a_file_stays_when_its_photo_gets_another_caption(browse
             page.locator(".card .pick").first.click()
             page.locator(".tools button", has_text="Ways").click()
             expect(page.locator(".way")).to_have_count(3, timeout=15_000)
-            page.locator(".choose-attention button", has_text="hard").click()  # the other photo's comes seconds later
+            wait.set()
+            page.locator(".choose-attention button", has_text="hard").click()  # the other photo's comes later
             page.locator(".card .pick").nth(1).click()
             page.locator(".tools button", has_text="Save").click()
             save(page, "json")
             expect(page.locator(".panel .file")).to_be_visible()
+            is_saved.set()
             expect(page.locator(".live")).to_have_text("Captions are now written with hard attention.", timeout=15_000)
             expect(page.locator(".panel .file")).to_be_visible()
     finally:

@@ -1,5 +1,6 @@
 """On a Space with ZeroGPU all that computes goes through `spaces.GPU`; elsewhere that package is not imported."""
 
+import asyncio
 import multiprocessing
 import pickle
 import subprocess
@@ -12,7 +13,8 @@ import torch
 from support.samples import PHOTOS, ROOT
 
 from capmodel.serving import zero_gpu
-from capmodel.serving.album import Album
+from capmodel.serving.service import CaptionService
+from capmodel.serving.store import PhotoStore
 
 
 @pytest.fixture
@@ -45,32 +47,51 @@ def spaces(monkeypatch):
     return calls
 
 
-def test_everything_is_computed_where_the_gpu_is(spaces, tiny_captioner):
-    data = min(PHOTOS.glob("*.jpg")).read_bytes()
-    lent = Album([tiny_captioner])
-    key = lent.add(data)
-    found = lent.caption(key), lent.candidates(key), lent.steer(key, ["a"]), lent.probe(key, ["a", "dog"], 1, [0])
-    assert spaces == ["_describe", "_describe", "_describe", "_probe"]
+@pytest.fixture
+def ask(server):
+    """Asks a new service all that needs the model."""
+
+    def ask_all(captioner):
+        service = CaptionService([captioner], PhotoStore(server))
+        photo = service.store.add_file(min(PHOTOS.glob("*.jpg")))
+
+        async def questions():
+            return (
+                await service.caption(photo, "softmax"),
+                await service.candidates(photo, "softmax"),
+                await service.steer(photo, "softmax", ["a"]),
+                await service.occlude(photo, "softmax", ["a", "dog"], 1, [0]),
+            )
+
+        try:
+            return asyncio.run(questions())
+        finally:
+            service.close()
+
+    return ask_all
+
+
+def test_everything_is_computed_where_the_gpu_is(spaces, ask, tiny_captioner):
+    lent = ask(tiny_captioner)
+    assert spaces == ["describe", "describe", "describe", "occlude"]
 
     spaces.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SPACES_ZERO_GPU")
-        own = Album([tiny_captioner])
-    key = own.add(data)
-    caption, candidates, steered, probe = (
-        own.caption(key), own.candidates(key), own.steer(key, ["a"]), own.probe(key, ["a", "dog"], 1, [0])
-    )  # fmt: skip
+        own = ask(tiny_captioner)
     assert not spaces
-    assert found[0].as_dict() == caption.as_dict()
-    assert [each.text for each in found[1]] == [each.text for each in candidates]
-    assert found[2].text == steered.text
-    np.testing.assert_allclose(found[3].after, probe.after)
+    assert lent[0].as_dict() == own[0].as_dict()
+    assert [each.text for each in lent[1]] == [each.text for each in own[1]]
+    assert lent[2].text == own[2].text
+    np.testing.assert_allclose(lent[3].after, own[3].after)
 
 
-def test_elsewhere_the_package_is_not_imported():
+def test_elsewhere_the_package_is_not_imported(tmp_path):
     code = (
-        "import sys; from capmodel.serving.album import Album; from capmodel import Captioner; "
-        "Album([Captioner.from_pretrained()]); print('spaces' in sys.modules)"
+        "import sys; from capmodel import Captioner; from capmodel.serving.folders import ServerFolder; "
+        "from capmodel.serving.service import CaptionService; from capmodel.serving.store import PhotoStore; "
+        f"CaptionService([Captioner.from_pretrained()], PhotoStore(ServerFolder({str(tmp_path)!r}))).close(); "
+        "print('spaces' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

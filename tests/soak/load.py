@@ -2,9 +2,13 @@
 
     python -m tests.soak.load                     # 8 visitors with 12 photos each
     python -m tests.soak.load --visitors 3 --photos 4
+    python -m tests.soak.load --uploads 100       # 100 photos of 12 megapixels, without browsers; then SIGTERM
 
 Each visitor is a page in headless Chromium. Every photo is of its own; what each card says is compared with
 what the captioner says of that photo, so nothing may be lost or swapped. Prints one JSON object.
+
+With --uploads, the page is opened again and again while the photos are on their way (`slowest_look`, in seconds). Then
+as many are sent once more, and the server is ended by SIGTERM in the middle: no file may be `left`.
 """
 
 import argparse
@@ -19,6 +23,7 @@ from capmodel import Captioner
 from capmodel.photos import list_photos
 from capmodel.resources import PHOTOS
 from tests.benchmarks.page import browser_pages, serve_page
+from tests.soak.uploads import peak_memory, run_uploads
 
 LONGEST = 600  # seconds, after which it gives up
 
@@ -72,18 +77,14 @@ def run(visitors: int, each: int) -> dict:
     }
 
 
-def peak_memory(process: int) -> int:
-    """The most memory that a process has had, in bytes (Linux)."""
-    [line] = [line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--visitors", type=int, default=8)
     parser.add_argument("--photos", type=int, default=12, help="of each visitor")
+    parser.add_argument("--uploads", type=int, help="instead: so many photos at once")
     options = parser.parse_args(arguments)
-    print(json.dumps(run(options.visitors, options.photos)))
+    found = run_uploads(options.uploads) if options.uploads else run(options.visitors, options.photos)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def visit(context: BrowserContext, address: str) -> Iterator[Page]:
     own = (address.partition("?")[0], "data:", "blob:")
     page.on("request", lambda request: None if request.url.startswith(own) else outside.append(request.url))
     page.goto(address)
-    page.wait_for_selector(".root .choose", state="attached")
+    page.wait_for_selector(".root.ready .choose", state="attached")
     yield page
     page.close()
     assert problems == [], problems

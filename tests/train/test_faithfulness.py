@@ -1,7 +1,6 @@
 """Does attention explain? The measure itself, on decoders and rankings whose answer is known."""
 
 import json
-import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from scipy.stats import spearmanr
-from support.samples import PHOTOS, ROOT
+from support.samples import PHOTOS
 from support.shapes import make_shapes
 from torch import nn
 
@@ -291,12 +290,6 @@ def test_intervals_know_that_words_of_a_photo_hang_together():
     assert together["high"] - together["low"] == pytest.approx(2 * 1.96 * error, rel=0.15)
     apart = interval(value[photo], np.arange(500), 0)
     assert apart["high"] - apart["low"] < 0.5 * (together["high"] - together["low"])
-
-
-def test_function_words_are_those_of_the_game():
-    source = (ROOT / "assets" / "player" / "game.js").read_text()
-    declared = source.partition("FUNCTION_WORDS")[2].partition(";")[0]
-    assert set(" ".join(re.findall("'([^']*)'", declared)[:2]).split()) == FUNCTION_WORDS
 
 
 def test_the_command_writes_numbers_and_a_figure(lively, tmp_path, capsys):

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 from capmodel import Captioner
 from capmodel.hub import CARD, HubError, upload
+from capmodel.output.player import FILES as PLAYER_FILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,10 +29,7 @@ SPACE = (
     "app.py",
     "capmodel/**/*.py",
     "assets/gallery.json",
-    "assets/offline.html",
-    "assets/player.html",
-    "assets/player.css",
-    "assets/player/*.js",
+    *(f"assets/player/{pattern}" for pattern in PLAYER_FILES),
     "assets/photos/*.jpg",
     "assets/photos/CREDITS.md",
     "assets/models/*/config.json",

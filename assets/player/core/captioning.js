@@ -1,0 +1,224 @@
+/** @import { Captioned, Engine, Item, Sample } from '../types.d.ts' */
+/** @import { Store } from './store.js' */
+import { painted } from './dom.js';
+import { forget, pictureOf } from './picture.js';
+import { textOf } from './text.js';
+
+const AT_ONCE = 6; // photos on their way, as many as browsers send at once; some are captioned together
+const PHOTO_NAME = /\.(jpe?g|jpe|png|webp|gif|bmp|tiff?|hei[cf]|avif|ppm|pgm|jp2)$/i;
+
+/**
+ * Why a file is not even sent, or ''.
+ *
+ * @param {Pick<File, 'name' | 'type' | 'size'>} file
+ * @param {number} largest in bytes
+ */
+export function refusal({ name, type, size }, largest) {
+  if (size > largest) return `This file is larger than ${Math.round(largest / 1e6)} MB; please make it smaller.`;
+  if (!type.startsWith('image/') && !PHOTO_NAME.test(name)) return 'This file is not a photo.';
+  return '';
+}
+
+/** Brings photos to the engine, some at a time, and their captions into the store. */
+export class Captioning {
+  #store;
+  #engine;
+  #say;
+  #largest;
+  /** @type {Item[]} */
+  #queue = [];
+  #running = 0;
+  #answered = false; // one of these photos: the first goes alone, so that its caption is there soonest
+  /** @type {WeakSet<Item>} */
+  #sharpening = new WeakSet();
+
+  /**
+   * @param {object} parts
+   * @param {Store} parts.store
+   * @param {Engine} parts.engine
+   * @param {(text: string) => void} parts.say
+   * @param {number} parts.largest bytes a file
+   */
+  constructor({ store, engine, say, largest }) {
+    this.#store = store;
+    this.#engine = engine;
+    this.#say = say;
+    this.#largest = largest;
+  }
+
+  /** @param {File[]} files */
+  addFiles(files) {
+    this.#answered = this.#running > 0;
+    for (const file of files) {
+      const item = this.#store.add({ name: file.name || 'pasted photo', source: { file } });
+      const error = refusal(file, this.#largest);
+      if (error) this.#store.update(item, { state: 'bad', error });
+      else this.#queue.push(item);
+    }
+    this.#goOn();
+  }
+
+  /**
+   * Adds the example photos that are not there yet.
+   *
+   * @param {Sample[]} samples
+   * @returns {Item | undefined} the photo, if only one was asked for and it is captioned already
+   */
+  addSamples(samples) {
+    this.#answered = this.#running > 0;
+    /** @type {Item | undefined} */
+    let present;
+    for (const sample of samples) {
+      present = this.#store.items.find(
+        ({ source }) => source && 'sample' in source && source.sample.file === sample.file,
+      );
+      if (!present) this.#queue.push(this.#store.add({ name: sample.file, source: { sample } }));
+    }
+    this.#goOn();
+    return samples.length === 1 && present?.state === 'done' ? present : undefined;
+  }
+
+  /** Stops sending photos, or goes on. */
+  toggle() {
+    this.#store.set({ stopped: !this.#store.state.stopped });
+    this.#pump();
+    this.#say(this.#store.state.stopped ? 'Stopped.' : 'Going on.');
+  }
+
+  /** @param {Item} item */
+  remove(item) {
+    this.#take(item);
+    this.#say(`${item.name} is removed.`);
+  }
+
+  clear() {
+    for (const item of [...this.#store.items]) this.#take(item);
+    this.#say('All photos are removed.');
+  }
+
+  /** Gives the photo in the player its full picture. */
+  async sharpen() {
+    const { item } = this.#store.state;
+    if (!item || item.url || this.#sharpening.has(item)) return;
+    this.#sharpening.add(item);
+    try {
+      this.#store.update(item, { url: await pictureOf(item, this.#engine) });
+      if (!this.#store.items.includes(item)) forget(item.url);
+    } catch {
+      // the preview stays
+    } finally {
+      this.#sharpening.delete(item);
+    }
+  }
+
+  /**
+   * A photo's captions with a kind of attention.
+   *
+   * @param {Item} item
+   * @param {string} name
+   * @returns {Promise<Captioned>}
+   */
+  async attend(item, name) {
+    const { key, captions, side, attention } = item;
+    const known = { [attention]: { key, captions, side }, ...item.withAttention };
+    const found = known[name] ?? (await this.#engine.attend(item, name));
+    this.#store.update(item, { withAttention: { ...known, ...item.withAttention, [name]: found } });
+    return found;
+  }
+
+  /**
+   * Captions all photos, and those to come, with a kind of attention.
+   * @param {string} name
+   */
+  async useAttention(name) {
+    this.#store.set({ attention: name });
+    for (const item of this.#store.captioned) await this.#turn(item);
+    this.#say(`Captions are now written with ${name} attention.`);
+  }
+
+  /**
+   * Captions a photo anew with the attention that is in use now.
+   * @param {Item} item
+   */
+  async #turn(item) {
+    const name = this.#store.state.attention;
+    const { key, captions, side } = await this.attend(item, name);
+    const late = this.#store.state.attention !== name; // another choice in the meantime
+    if (late || item.attention === name || !this.#store.items.includes(item)) return;
+    this.#store.update(item, { key, captions, side, attention: name, choice: 0, steered: [] });
+  }
+
+  #goOn() {
+    this.#store.set({ stopped: false });
+    this.#pump();
+  }
+
+  // Starts what may start.
+  #pump() {
+    const { state } = this.#store;
+    while (!state.stopped && this.#running < (this.#answered ? AT_ONCE : 1)) {
+      const item = this.#queue.shift();
+      if (!item) break;
+      this.#running += 1;
+      this.#caption(item).finally(async () => {
+        if (!this.#answered) await painted();
+        this.#answered = true;
+        this.#running -= 1;
+        this.#pump();
+      });
+    }
+    if (!this.#running) this.sharpen(); // a large picture takes the browser a moment: not while captions come
+  }
+
+  /** @param {Item} item */
+  async #caption(item) {
+    const { source } = item;
+    if (!source) return;
+    this.#store.update(item, { attention: this.#store.state.attention });
+    /** @type {Partial<Item>} */
+    let answer;
+    try {
+      const { key, captions, side, preview } = await this.#engine.caption(source, item.attention);
+      answer = { state: 'done', key, captions, side, preview: preview ?? '' };
+    } catch (error) {
+      answer = { state: 'bad', error: error instanceof Error ? error.message : String(error) };
+    }
+    if (!this.#store.items.includes(item)) return;
+    if (answer.key && this.#store.items.some((each) => each !== item && each.key === answer.key)) {
+      this.#take(item);
+      this.#say(`${item.name} is here already.`);
+      return;
+    }
+    this.#store.update(item, answer);
+    if (item.state === 'done') {
+      this.openFirst(item);
+      // Another attention was chosen while it was on its way. If that fails, the caption that has come stays.
+      if (item.attention !== this.#store.state.attention) await this.#turn(item).catch(() => {});
+    }
+    const { items } = this.#store;
+    const done = items.filter((each) => each.state !== 'waiting').length;
+    const said = item.state === 'done' ? textOf(item.captions[0]) : `${item.name}: ${item.error}`;
+    this.#say(`${done} of ${items.length}: ${said}`);
+  }
+
+  /**
+   * Opens a photo if none is open. The caption first, then the next photos on their way, then the player.
+   * @param {Item} item
+   */
+  async openFirst(item) {
+    if (this.#store.state.item) return;
+    await painted();
+    await painted();
+    if (this.#store.state.item || !this.#store.items.includes(item)) return;
+    this.#store.open(item);
+    if (!this.#running) this.sharpen();
+  }
+
+  /** @param {Item} item */
+  #take(item) {
+    this.#queue = this.#queue.filter((each) => each !== item);
+    this.#store.remove(item);
+    forget(item.url);
+    this.sharpen();
+  }
+}

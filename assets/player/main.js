@@ -1,0 +1,126 @@
+/** @import { App, OfflineValue, PageValue, Panel } from './types.d.ts' */
+import { Captioning } from './core/captioning.js';
+import { calm, finder, reveal } from './core/dom.js';
+import { forget } from './core/picture.js';
+import { Store } from './core/store.js';
+import { OFFLINE } from './engines/offline.js';
+import { ServerEngine } from './engines/server.js';
+import { compare } from './panels/compare.js';
+import { guess } from './panels/guess.js';
+import { occlusion } from './panels/occlusion.js';
+import { otherCaptions } from './panels/other_captions.js';
+import { otherWords } from './panels/other_words.js';
+import { save } from './panels/save.js';
+import { mountCamera } from './views/camera.js';
+import { mountCards } from './views/cards.js';
+import { mountControls } from './views/controls.js';
+import { mountExamples } from './views/examples.js';
+import { mountGrid } from './views/grid.js';
+import { mountIntake } from './views/intake.js';
+import { mountProgress } from './views/progress.js';
+import { mountStage } from './views/stage.js';
+import { mountTools } from './views/tools.js';
+import { mountWords } from './views/words.js';
+
+/** @type {Map<HTMLElement, () => void>} */
+const mounted = new Map();
+
+/**
+ * Brings the player to life in an element that holds player.html.
+ *
+ * @param {HTMLElement} element
+ * @param {{ value: PageValue | OfflineValue | null }} props its value may come later
+ * @param {Record<string, (question: object) => Promise<any>> | null} server functions to ask; null offline
+ * @param {(name: string, listener: () => void) => void} watch calls when a property has changed
+ * @returns {() => void} takes the player out again: nothing of it listens any more
+ */
+export function mount(element, props, server, watch) {
+  // Gradio does not say when it takes an element out of the page.
+  for (const [other, unmount] of mounted) if (other === element || !other.isConnected) unmount();
+  const life = new AbortController();
+  mounted.set(element, () => {
+    mounted.delete(element);
+    life.abort();
+  });
+  let started = false;
+  const start = () => {
+    if (started || !props.value || life.signal.aborted) return;
+    started = true;
+    run(element, props.value, server, life.signal);
+  };
+  watch('value', start);
+  start();
+  return () => mounted.get(element)?.();
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {PageValue | OfflineValue} value
+ * @param {Record<string, (question: object) => Promise<any>> | null} server
+ * @param {AbortSignal} signal
+ */
+function run(element, value, server, signal) {
+  const find = finder(element);
+  const root = find('.root');
+  const asItWas = root.cloneNode(true);
+  const live = find('.live');
+  const store = new Store();
+  const engine = server ? new ServerEngine(server) : OFFLINE;
+  /** @param {string} text */
+  const say = (text) => {
+    live.textContent = text;
+  };
+  const largest = 'largest_bytes' in value ? value.largest_bytes : 0;
+  const captioning = new Captioning({ store, engine, say, largest });
+  /** @type {App} */
+  const app = {
+    root,
+    find,
+    store,
+    engine,
+    captioning,
+    constants: value.constants,
+    signal,
+    say,
+    pick(item) {
+      store.open(item);
+      captioning.sharpen();
+      reveal(find('.player'));
+      if (!calm() && !store.state.press) store.togglePlaying();
+    },
+  };
+  const attentions = 'attentions' in value ? value.attentions : [];
+
+  // Who subscribes first hears first: the player is as it should be before a panel looks at it.
+  for (const view of [mountStage, mountGrid, mountWords, mountControls, mountCards]) view(app);
+  /** @type {(Panel | false)[]} */
+  const panels = [
+    otherWords(app),
+    otherCaptions(app),
+    engine.can('occlude') && occlusion(app),
+    guess(app),
+    engine.can('attend') && attentions.length > 1 && compare(app, attentions),
+    engine.can('save') && save(app),
+  ];
+  mountTools(
+    app,
+    panels.filter((panel) => panel !== false),
+  );
+
+  if ('items' in value) {
+    root.classList.add('offline');
+    for (const { image, ...fields } of value.items)
+      captioning.openFirst(store.add({ ...fields, state: 'done', url: image.url, preview: image.url }));
+  } else {
+    store.set({ attention: attentions[0] });
+    mountProgress(app);
+    mountIntake(app, value.retention_minutes);
+    mountCamera(app);
+    mountExamples(app, value.samples);
+  }
+  root.classList.add('ready');
+  signal.addEventListener('abort', () => {
+    for (const item of store.items) forget(item.url);
+    root.replaceWith(asItWas);
+  });
+}

@@ -1,0 +1,73 @@
+/** @import { App, Panel } from '../types.d.ts' */
+import { busy, make } from '../core/dom.js';
+import { percent, textOf } from '../core/text.js';
+
+/**
+ * What the model might have written instead; the caption can be steered from there.
+ *
+ * @param {App} app
+ * @returns {Panel}
+ */
+export function otherWords({ store, engine, constants, say }) {
+  /**
+   * @param {string} text
+   * @param {number} probability
+   */
+  const chip = (text, probability) => [
+    make('span', { textContent: text }),
+    make('small', { textContent: percent(probability) }),
+  ];
+
+  /**
+   * @param {string} alternative
+   * @param {HTMLButtonElement} button
+   * @param {HTMLElement} answer
+   */
+  async function steer(alternative, button, answer) {
+    const { item, caption, word } = store.shown;
+    const before = caption.words.slice(0, word).map((each) => each.text);
+    await busy(button, answer, async () => {
+      const steered = await engine.steer(item, [...before, alternative]);
+      store.update(item, { steered: [...item.steered, steered] });
+      if (item !== store.state.item) return;
+      store.show(Math.min(word, steered.words.length - 1));
+      say(`The caption is now: ${textOf(steered)}`);
+    });
+  }
+
+  return {
+    name: 'Other words',
+    draw(_, place) {
+      const { item, caption, word } = store.shown;
+      const { text, probability, alternatives } = caption.words[word];
+      const answer = make('div', { className: 'answer row' });
+      const steerable = engine.can('steer');
+      const others = alternatives
+        .filter(([other]) => word || other !== constants.end_word) // a caption has a word
+        .map(([other, chance]) => {
+          const label = other === constants.end_word ? 'end here' : other;
+          if (!steerable) return make('li', {}, make('span', { className: 'chip' }, ...chip(label, chance)));
+          const button = make('button', { className: 'chip' }, ...chip(label, chance));
+          button.onclick = () => steer(other, button, answer);
+          button.setAttribute('aria-label', `${label}, ${percent(chance)}: write the rest anew from here`);
+          return make('li', {}, button);
+        });
+      if (item.steered.length) {
+        const own = textOf(item.captions[item.choice]);
+        const undo = () => store.update(item, { steered: item.steered.slice(0, -1) });
+        answer.append(
+          make('span', { textContent: `Your caption. The model's own: \u201C${own}\u201D` }),
+          make('button', { className: 'undo', textContent: 'Undo', onclick: undo }),
+        );
+      }
+      const hint = steerable
+        ? 'Choose one, and the rest of the caption is written anew from there.'
+        : 'What it might have written instead.';
+      place.replaceChildren(
+        make('p', { textContent: hint }),
+        make('ul', { className: 'chips' }, make('li', { className: 'own' }, ...chip(text, probability)), ...others),
+        answer,
+      );
+    },
+  };
+}

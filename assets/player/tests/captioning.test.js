@@ -1,0 +1,143 @@
+/** @import { Captioned, Engine, Source } from '../types.d.ts' */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Captioning, refusal } from '../core/captioning.js';
+import { Store } from '../core/store.js';
+import { OFFLINE } from '../engines/offline.js';
+
+globalThis.requestAnimationFrame = (tick) => Number(setTimeout(tick));
+
+/** @param {number} ms */
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** @param {() => boolean} holds */
+async function until(holds) {
+  for (const end = Date.now() + 10_000; !holds(); await wait(2)) assert.ok(Date.now() < end, String(holds));
+}
+
+/** @param {string} text */
+const answerOf = (text) => ({
+  key: text,
+  captions: [{ words: [{ text, probability: 1, alternatives: [] }], weights: 'AACAPw==', top: 2, score: 0 }],
+  side: 1,
+  preview: 'data:,',
+});
+
+/** A captioning whose engine answers when it is told to. */
+function byHand() {
+  const store = new Store();
+  store.set({ attention: 'softmax' });
+  /** @type {string[]} */
+  const said = [];
+  /** @type {{ name: string, attention: string, answer: (text: string) => void, fail: (why: string) => void }[]} */
+  const asked = [];
+  /** @type {Engine} */
+  const engine = {
+    ...OFFLINE,
+    caption: (source, attention) =>
+      new Promise((resolve, reject) => {
+        const name = 'file' in source ? source.file.name : source.sample.file;
+        asked.push({
+          name,
+          attention,
+          answer: (text) => resolve(answerOf(text)),
+          fail: (why) => reject(new Error(why)),
+        });
+      }),
+    attend: async (item, attention) => ({
+      ...answerOf(`${item.name} with ${attention}`),
+      key: `${item.key}-${attention}`,
+    }),
+    picture: async () => 'data:,full',
+  };
+  const captioning = new Captioning({ store, engine, say: (text) => said.push(text), largest: 100e6 });
+  const files = (/** @type {string[]} */ ...names) =>
+    names.map((name) => new File(['x'], name, { type: 'image/jpeg' }));
+  return { store, captioning, asked, said, files };
+}
+
+test('what is no photo, or too large, is not sent', () => {
+  assert.equal(refusal({ name: 'a.jpg', type: 'image/jpeg', size: 5 }, 10), '');
+  assert.equal(refusal({ name: 'a.HEIC', type: '', size: 5 }, 10), '');
+  assert.match(refusal({ name: 'a.txt', type: 'text/plain', size: 5 }, 10), /not a photo/);
+  assert.match(refusal({ name: 'a.jpg', type: 'image/jpeg', size: 100e6 + 1 }, 100e6), /larger than 100 MB/);
+});
+
+test('the first photo goes alone, then six are on their way', async () => {
+  const { captioning, asked, store, said, files } = byHand();
+  captioning.addFiles(files(...'abcdefghij'));
+  assert.deepEqual(
+    asked.map(({ name }) => name),
+    ['a'],
+  );
+  asked[0].answer('one');
+  await until(() => asked.length === 7 && Boolean(store.state.item));
+  assert.equal(asked.length, 7);
+  assert.equal(store.state.item, store.items[0]); // the first one is opened
+  assert.equal(said.at(-1), '1 of 10: one');
+  for (const [k, each] of asked.slice(1).entries()) each.answer(`word${k}`);
+  await until(() => asked.length === 10);
+});
+
+test('nothing more is sent after a stop, until the visitor goes on', async () => {
+  const { captioning, asked, store, files } = byHand();
+  captioning.addFiles(files('a', 'b'));
+  captioning.toggle();
+  asked[0].answer('one');
+  await until(() => Boolean(store.state.item));
+  await wait(20);
+  assert.deepEqual([asked.length, store.captioned.length, store.state.stopped], [1, 1, true]);
+  captioning.toggle();
+  assert.equal(asked.length, 2);
+});
+
+test('the same photo is there once, and an error stands on its card', async () => {
+  const { captioning, asked, store, said, files } = byHand();
+  captioning.addFiles(files('a', 'b', 'c'));
+  asked[0].answer('same');
+  await until(() => asked.length === 3);
+  asked[1].answer('same');
+  asked[2].fail('This file is damaged.');
+  await until(() => store.items.every(({ state }) => state !== 'waiting'));
+  assert.ok(said.includes('b is here already.'));
+  assert.deepEqual(
+    store.items.map(({ name, state, error }) => [name, state, error]),
+    [
+      ['a', 'done', ''],
+      ['c', 'bad', 'This file is damaged.'],
+    ],
+  );
+});
+
+test('a photo that is removed on its way does not come back', async () => {
+  const { captioning, asked, store, files } = byHand();
+  captioning.addFiles(files('a', 'b'));
+  captioning.remove(store.items[0]);
+  captioning.remove(store.items[0]);
+  asked[0].answer('one');
+  await wait(20);
+  assert.deepEqual([asked.length, store.items.length, store.state.item], [1, 0, null]);
+});
+
+test('a photo on its way when another attention is chosen gets its caption too', async () => {
+  const { captioning, asked, store, files } = byHand();
+  captioning.addFiles(files('a', 'b'));
+  asked[0].answer('one');
+  await until(() => asked.length === 2);
+  await captioning.useAttention('hard');
+  assert.deepEqual([asked[1].attention, store.items[0].key], ['softmax', 'one-hard']);
+  asked[1].answer('two');
+  await until(() => store.items[1].key === 'two-hard');
+  assert.deepEqual(
+    store.items.map(({ attention, key }) => [attention, key]),
+    [
+      ['hard', 'one-hard'],
+      ['hard', 'two-hard'],
+    ],
+  );
+  await captioning.useAttention('softmax'); // what was found before is not asked for again
+  assert.deepEqual(
+    store.items.map(({ key }) => key),
+    ['one', 'two'],
+  );
+});

@@ -1,0 +1,210 @@
+/** The player's data, as the server sends it and as the modules hand it around. */
+
+import type { Captioning } from './core/captioning.js';
+import type { Store } from './core/store.js';
+
+// ---- what Python sends (capmodel/output/player.py, app.py) ----
+
+export interface Word {
+  text: string;
+  /** 0..1, after the words before it. */
+  probability: number;
+  /** Other words for this place and their probabilities, best first. */
+  alternatives: [text: string, probability: number][];
+}
+
+export interface Caption {
+  words: Word[];
+  /** Base64 of little-endian float32 (words, side * side); each map sums to 1. */
+  weights: string;
+  /** Top of the caption's scale, in times uniform. */
+  top: number;
+  score: number;
+}
+
+/** A captioned photo as the server answers it. */
+export interface Captioned {
+  /** Names the photo's content and the attention it was captioned with. */
+  key: string;
+  captions: Caption[];
+  /** Cells along a side of the model's grid. */
+  side: number;
+  /** A small picture of the photo, as an address. */
+  preview?: string;
+}
+
+export interface Occlusion {
+  before: number;
+  after: number;
+  elsewhere: number[];
+  blind: number;
+  caption: Caption;
+}
+
+/** An example photo. */
+export interface Sample {
+  file: string;
+  description: string;
+  image: { url: string };
+  thumbnail: { url: string };
+  /** What the bundled model said, and what a person says of that. */
+  caption?: string;
+  outcome?: 'right' | 'partly' | 'wrong';
+  remark?: string;
+}
+
+/** Numbers and words that Python and the player must agree on. */
+export interface Constants {
+  /** Red, green, blue: 0..255. */
+  overlay_color: [number, number, number];
+  /** Of the overlay where there is no attention, 0..1. */
+  opacity: number;
+  /** Times uniform: from here on the photo shows unveiled. */
+  clear: number;
+  end_word: string;
+  function_words: string[];
+}
+
+export interface PageValue {
+  constants: Constants;
+  samples: Sample[];
+  /** Names of the kinds of attention, the usual one first. */
+  attentions: string[];
+  retention_minutes: number;
+  largest_bytes: number;
+}
+
+export interface OfflineValue {
+  constants: Constants;
+  items: { name: string; captions: Caption[]; side: number; image: { url: string } }[];
+}
+
+// ---- the player's own ----
+
+/** Where a photo comes from: a visitor's file, or an example. */
+export type Source = { file: File } | { sample: Sample };
+
+/** A photo of the page. Only the store writes to it. */
+export interface Item {
+  readonly name: string;
+  readonly state: 'waiting' | 'done' | 'bad';
+  readonly error: string;
+  readonly key: string;
+  readonly captions: Caption[];
+  /** Which of the captions is shown. */
+  readonly choice: number;
+  /** Captions that were steered from there, the latest last; it is the one shown. */
+  readonly steered: Caption[];
+  readonly side: number;
+  /** The attention that it is captioned with. */
+  readonly attention: string;
+  /** What was found with each kind of attention, by name. */
+  readonly withAttention: Record<string, Captioned>;
+  readonly preview: string;
+  /** Its full picture, or '' while there is none. */
+  readonly url: string;
+  /** Null in the offline page. */
+  readonly source: Source | null;
+}
+
+/** A drawing of a map, square, row by row, in times uniform. */
+export type Drawing = Float32Array;
+
+/** A word's attention. */
+export interface WordMap {
+  /** side * side numbers in times uniform. */
+  cells: Float32Array;
+  /** The strongest cell. */
+  peak: number;
+  smooth: Drawing;
+  blocks: Drawing;
+}
+
+export type FileKind = 'png' | 'gif' | 'mp4' | 'json' | 'csv' | 'html' | 'zip';
+
+/**
+ * Answers what the player asks about photos. Today the server does; in the offline page nobody can.
+ *
+ * All methods reject with an Error whose message can be shown to a visitor.
+ */
+export interface Engine {
+  /** Whether it can answer this at all; what it cannot is not offered. */
+  can(question: Question): boolean;
+  caption(source: Source, attention: string): Promise<Captioned>;
+  /** The same photo, captioned with another kind of attention. */
+  attend(item: Item, attention: string): Promise<Captioned>;
+  /** The best caption that begins with these words. */
+  steer(item: Item, words: string[]): Promise<Caption>;
+  /** What becomes of a word of a caption when cells of the photo are hidden. */
+  occlude(item: Item, words: string[], index: number, cells: number[]): Promise<Occlusion>;
+  /** The best captions of the search. */
+  candidates(item: Item): Promise<Caption[]>;
+  /** The photo as an address that every browser can show. */
+  picture(item: Item): Promise<string>;
+  /** Makes a file of photos; `progress` is told how many are done. */
+  save(kind: FileKind, items: Item[], progress: (done: number) => void): Promise<{ url: string; name: string }>;
+}
+
+export type Question = 'caption' | 'attend' | 'steer' | 'occlude' | 'candidates' | 'picture' | 'save';
+
+/** What a press on a cell does; `first` is false for cells that a drag goes on to. */
+export type Press = (cell: number, first: boolean) => void;
+
+export interface State {
+  /** The photo in the player. */
+  item: Item | null;
+  /** Its caption that is shown. */
+  caption: Caption | null;
+  /** Index of the caption's word that is shown. */
+  word: number;
+  playing: boolean;
+  /** 1 is the usual pace. */
+  speed: number;
+  /** The model's own cells are shown, with their numbers. */
+  raw: boolean;
+  full: boolean;
+  /** The map is hidden: in the game, until a guess is made. */
+  covered: boolean;
+  /** Top of the scale while captions are compared; null: each caption has its own. */
+  sharedTop: number | null;
+  /** Null: cells cannot be pressed. */
+  press: Press | null;
+  /** The cells that are to be hidden; null: none are being chosen. */
+  chosen: ReadonlySet<number> | null;
+  /** The cell that was guessed. */
+  guess: number | null;
+  /** The cell that is pointed at. */
+  pointed: number | null;
+  /** Name of the panel that is open. */
+  panel: string | null;
+  /** The kind of attention that photos are captioned with. */
+  attention: string;
+  /** No more photos are sent until the visitor goes on. */
+  stopped: boolean;
+}
+
+export type Changed = ReadonlySet<keyof State>;
+
+/** What every view and panel is given. */
+export interface App {
+  root: HTMLElement;
+  find: import('./core/dom.js').Find;
+  store: Store;
+  engine: Engine;
+  captioning: Captioning;
+  constants: Constants;
+  /** Aborted when the player is taken out of the page: pass it to every listener. */
+  signal: AbortSignal;
+  /** Tells screen readers. */
+  say(text: string): void;
+  /** Opens a photo that the visitor chose. */
+  pick(item: Item): void;
+}
+
+/** What opens below the caption, one at a time. */
+export interface Panel {
+  name: string;
+  /** Draws into `place` what has changed; called once with everything when it opens. */
+  draw(changed: Changed, place: HTMLElement): void;
+  close?(): void;
+}

@@ -1,0 +1,60 @@
+"""What the model computes for the page. Functions, arguments and results can be pickled: see `zero_gpu`."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from capmodel.caption import Caption
+from capmodel.captioner import Captioner
+from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.explain.occlusion import Occlusion, occlude_word
+
+Captioners = Mapping[str, Captioner]  # by attention kind; they share a backbone
+
+
+def describe(
+    captioners: Captioners,
+    squares: Sequence[np.ndarray],
+    grids: Sequence[np.ndarray],
+    wanted: Sequence[tuple[int, str]],
+    options: DecodeOptions = DecodeOptions(),
+    prefix: str | None = None,
+) -> tuple[list[list[Caption]], list[np.ndarray]]:
+    """Captions photos: one pass of the backbone for all squares, then one of each decoder.
+
+    Args:
+        squares: photos without a grid, from `Captioner.load_square`.
+        grids: of photos that have one, fp32 (L, D). Photos are counted through both: squares first.
+        wanted: which photo with which kind of attention; the same photo may be wanted with several.
+        prefix: words that all the captions begin with.
+
+    Returns:
+        The captions of each that is wanted, best first; the grid of each square.
+    """
+    first = next(iter(captioners.values()))
+    device = next(first.model.parameters()).device
+    made = first.encode(squares).to(device)
+    all_grids = torch.cat([made, *(torch.from_numpy(grid)[None].to(device) for grid in grids)])
+    found: dict[int, list[Caption]] = {}
+    for kind, captioner in captioners.items():
+        rows = [row for row, (_, each) in enumerate(wanted) if each == kind]
+        photos = all_grids[[wanted[row][0] for row in rows]]
+        prefixes = None if prefix is None else [prefix] * len(rows)
+        found.update(zip(rows, captioner.describe(photos, options, prefixes), strict=True))
+    # Copies: a grid that stays would keep those of its whole batch.
+    return [found[row] for row in range(len(wanted))], [grid.copy() for grid in made.cpu().numpy()]
+
+
+def occlude(
+    captioners: Captioners,
+    kind: str,
+    square: np.ndarray,
+    grid: np.ndarray | None,
+    words: Sequence[str],
+    index: int,
+    cells: Sequence[int],
+) -> Occlusion:
+    """`occlude_word` with the kind of attention, on a photo whose grid, fp32 (L, D), may be known."""
+    known = None if grid is None else torch.from_numpy(grid)[None]
+    return occlude_word(captioners[kind], square, words, index, cells, grid=known)
