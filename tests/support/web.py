@@ -23,6 +23,8 @@ QUIET = [
     "--use-fake-device-for-media-stream",
 ]
 
+expect.set_options(timeout=20_000)  # of 5,000 ms, a busy machine with two workers may need all
+
 
 @contextmanager
 def start_browser() -> Iterator[Browser]:
