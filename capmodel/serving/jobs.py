@@ -120,7 +120,7 @@ class Jobs:
             state.file = folder / file_name
         except Exception as error:  # told to whoever asks
             state.error = error
-            if not isinstance(error, self._expected):
+            if not isinstance(error, self._expected) and not self._closed:
                 log.warning("a file could not be made", exc_info=error)
             if folder:
                 self._delete(folder)
