@@ -92,7 +92,9 @@ export class Captioning {
   }
 
   clear() {
-    for (const item of [...this.#store.items]) this.#take(item);
+    const open = this.#store.state.item; // last, or else one after the other would take its place
+    for (const item of this.#store.items.filter((each) => each !== open)) this.#take(item);
+    if (open) this.#take(open);
     this.#say('All photos are removed.');
   }
 

@@ -1,4 +1,4 @@
-/** @import { Caption, Changed, Item, State, WordMap } from '../types.d.ts' */
+/** @import { Changed, Item, State } from '../types.d.ts' */
 import { unpack } from './overlay.js';
 
 /** @type {State} */

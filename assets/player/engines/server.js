@@ -1,4 +1,4 @@
-/** @import { Captioned, Engine, FileKind, Item, Sample, Source } from '../types.d.ts' */
+/** @import { Captioned, Engine, FileKind, Item, Source } from '../types.d.ts' */
 
 const GONE = 'This photo is no longer on the server; please add it again.';
 const SILENT = 'The server did not answer; please try again.';

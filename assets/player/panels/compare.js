@@ -35,7 +35,6 @@ const KINDS_OF_ATTENTION = {
  * @returns {Panel}
  */
 export function compare({ find, store, captioning, constants, signal }, attentions) {
-  const player = find('.player');
   const list = find('.ways');
   /** @type {Way[]} */
   let ways = [];
@@ -143,7 +142,6 @@ export function compare({ find, store, captioning, constants, signal }, attentio
     ways = attentions.map((name, k) => makeWay(name, found[k].caption, found[k].side));
     list.replaceChildren(...ways.map(({ node }) => node));
     list.hidden = false;
-    player.classList.add('comparing');
     store.set({ sharedTop: Math.max(...found.map(({ caption }) => caption.top)) });
     play = make('button', { className: 'primary together', onclick: togglePlaying });
     const answer = make('div', { className: 'answer' });
@@ -222,7 +220,6 @@ export function compare({ find, store, captioning, constants, signal }, attentio
       ways = [];
       together = false;
       list.hidden = true;
-      player.classList.remove('comparing');
       store.set({ sharedTop: null });
     },
   };

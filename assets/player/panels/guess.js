@@ -8,8 +8,7 @@ import { mean, times } from '../core/text.js';
  * @param {App} app
  * @returns {Panel}
  */
-export function guess({ find, store, constants, say }) {
-  const player = find('.player');
+export function guess({ store, constants, say }) {
   const functionWords = new Set(constants.function_words); // they stand for nothing that one could point at
   /** @type {number[]} */
   let scores = []; // of this caption's words so far, in times uniform
@@ -21,12 +20,6 @@ export function guess({ find, store, constants, say }) {
   /** The caption's words that can be asked for. */
   const playable = () => store.shown.caption.words.flatMap(({ text }, k) => (functionWords.has(text) ? [] : [k]));
 
-  /** @param {boolean} on */
-  function cover(on) {
-    player.classList.toggle('covered', on);
-    store.set({ covered: on });
-  }
-
   /**
    * @param {number} cell
    * @param {boolean} first
@@ -35,8 +28,7 @@ export function guess({ find, store, constants, say }) {
     if (!first || store.state.guess !== null) return;
     const { word, map } = store.shown;
     scores.push(map.cells[cell]);
-    store.set({ guess: cell, press: null });
-    cover(false);
+    store.set({ guess: cell, press: null, covered: false });
     const text = `You tapped ${times(map.cells[cell])} of an even share. Its strongest cell has ${times(map.peak)}.`;
     place.replaceChildren(make('p', { className: 'score', textContent: text }));
     say(text);
@@ -57,7 +49,6 @@ export function guess({ find, store, constants, say }) {
 
   /** @param {number} word */
   function ask(word) {
-    player.classList.add('covered');
     store.show(word, { covered: true, press, guess: null });
     drawQuestion();
   }
@@ -91,8 +82,7 @@ export function guess({ find, store, constants, say }) {
     },
     close() {
       about = null;
-      store.set({ press: null, guess: null });
-      cover(false);
+      store.set({ press: null, guess: null, covered: false });
     },
   };
 }

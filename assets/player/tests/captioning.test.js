@@ -1,4 +1,4 @@
-/** @import { Captioned, Engine, Source } from '../types.d.ts' */
+/** @import { Engine } from '../types.d.ts' */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Captioning, refusal } from '../core/captioning.js';

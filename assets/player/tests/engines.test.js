@@ -1,4 +1,4 @@
-/** @import { Captioned, Item } from '../types.d.ts' */
+/** @import { Item } from '../types.d.ts' */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { OFFLINE } from '../engines/offline.js';

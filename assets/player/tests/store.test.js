@@ -1,4 +1,4 @@
-/** @import { Caption, State } from '../types.d.ts' */
+/** @import { Caption } from '../types.d.ts' */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Store } from '../core/store.js';

@@ -45,7 +45,9 @@ export function mountStage({ find, store, constants, signal }) {
   }
 
   store.subscribe((changed) => {
-    const { item, playing } = store.state;
+    const { item, playing, covered, sharedTop } = store.state;
+    player.classList.toggle('covered', covered);
+    player.classList.toggle('comparing', sharedTop !== null);
     if (changed.has('item')) {
       player.hidden = !item;
       drawn = null;
