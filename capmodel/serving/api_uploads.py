@@ -1,7 +1,7 @@
-"""Photos that come through Gradio's API: Gradio writes them to its own folder before anybody is asked.
+"""Photos that come through Gradio's API, which writes them to its own folder before it calls any function.
 
-Gradio names an upload by its content, so equal uploads of several visitors are one file. It may be deleted only when
-each of them has been used: uploads are counted, here, as they pass by.
+Gradio names an upload by its content, so equal uploads of several visitors are one file. It may be deleted only
+after each of them has been used, so uploads are counted as they pass by.
 """
 
 import contextlib
@@ -19,28 +19,28 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 
 ROUTE = "/gradio_api/upload"
 REFUSAL = b"The server has no room for more photos at the moment; please try again later."
-MANY = 1000  # files; then those that are no longer there are forgotten
+MANY = 1000  # counted files; beyond that, files that no longer exist are forgotten
 
 
 class ApiUploads:
-    """Counts uploads, deletes them after their use, and refuses more than there is room for.
+    """Counts uploads, deletes them after use, and refuses those that do not fit.
 
     Args:
         folder: where Gradio writes them.
-        most_bytes: of the folder, besides what is in it now.
+        most_bytes: how much the folder may grow beyond its present size.
     """
 
     def __init__(self, folder: Path, most_bytes: int):
         self._folder = folder
         self._most = most_bytes + self._size()
         self._lock = threading.Lock()
-        self._uses: Counter[str] = Counter()  # of each file, as often as it was uploaded
-        self._announced = 0  # bytes on their way
-        self._coming = 0  # requests that upload, any of which may bring a file that is about to be deleted
+        self._uses: Counter[str] = Counter()  # how often each file was uploaded and not yet used
+        self._announced = 0  # bytes of uploads that are running
+        self._coming = 0  # running uploads; any of them may bring a file that is about to be deleted
         self._used: set[str] = set()
 
     def middleware(self, application: Application) -> Application:
-        """An ASGI middleware, to be put around Gradio."""
+        """ASGI middleware around Gradio."""
 
         async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
             if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].endswith(ROUTE):
@@ -79,7 +79,7 @@ class ApiUploads:
         return serve
 
     def use(self, path: str) -> None:
-        """Says that a file has been used once. Files that did not come as uploads are left to Gradio."""
+        """Notes that a file was used once. Gradio itself deletes files that were not uploaded."""
         with self._lock:
             if path in self._uses:
                 self._uses[path] -= 1

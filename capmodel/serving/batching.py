@@ -1,4 +1,4 @@
-"""Many askers, one worker: what waits at the same time is done together."""
+"""Batches for one worker: items that wait at the same time are processed together."""
 
 import queue
 import threading
@@ -19,20 +19,19 @@ Other = TypeVar("Other")
 class _Entry:
     item: Any
     future: Future = field(default_factory=Future)
-    alone: Callable[[], Any] | None = None  # a call that shares no batch
+    alone: Callable[[], Any] | None = None  # a call outside of batches
 
 
 class Batcher(Generic[Item, Result]):
-    """A thread that calls `work` on the items that wait together, first come first served.
+    """A thread that calls `work` on waiting items in batches, first come first served.
 
-    Alone, an item is done at once; when many come they share a batch. Nobody waits for more than
-    the batches of those who came before, and `patience` a batch. No thread of an asker waits: each gets a future.
+    A single item is processed at once; several share a batch. Callers get futures, so none of their threads waits.
 
     Args:
         work: items -> as many results.
         limit: items a batch, at most.
-        patience: seconds that a batch waits for items that are being loaded. While some are loaded and
-            others worked on, both are slowed down by more than the waiting takes.
+        patience: seconds that a batch waits for items that are still loading. Loading and computing at the same
+            time slows both down by more than this wait.
     """
 
     def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], limit: int, patience: float = 0.0):
@@ -46,9 +45,9 @@ class Batcher(Generic[Item, Result]):
         self._thread.start()
 
     def submit(self, item: Item, after: Future | None = None) -> "Future[Result]":
-        """The future result of an item, which joins a batch when `after` is done.
+        """The future result of an item that joins a batch when `after` is done.
 
-        The future raises what `after`, or `work` for the item's batch, raises; `ServerClosing` once this is closed.
+        It raises the error of `after`, or of `work` for the item's batch, or `ServerClosing` after `close`.
         """
         entry = _Entry(item)
         with self._lock:
@@ -60,18 +59,18 @@ class Batcher(Generic[Item, Result]):
         return entry.future
 
     def call(self, function: Callable[[], Other]) -> "Future[Other]":
-        """The future result of a function, which is called in the worker's thread when its turn comes."""
+        """The future result of a function that is called in the worker's thread, in turn."""
         entry = _Entry(None, alone=function)
         self._put(entry)
         return entry.future
 
     def coming(self) -> int:
-        """How many items are being loaded, or wait for their batch."""
+        """The number of items that are loading or waiting for their batch."""
         with self._lock:
             return self._coming
 
     def close(self) -> None:
-        """Returns when the worker is done with what it works on; whatever else waits fails with `ServerClosing`."""
+        """Waits for the running batch; everything that still waits fails with `ServerClosing`."""
         with self._lock:
             self._closed = True
         self._entries.put(None)
@@ -96,7 +95,7 @@ class Batcher(Generic[Item, Result]):
                 results = [alone()] if alone else self._work([entry.item for entry in batch])
                 for entry, result in zip(batch, results, strict=True):
                     entry.future.set_result(result)
-            except Exception as error:  # the askers must hear of it, and the worker goes on
+            except Exception as error:  # passed on to the callers; the worker continues
                 for entry in batch:
                     if not entry.future.done():
                         entry.future.set_exception(error)

@@ -1,4 +1,4 @@
-"""What the model computes for the page. Functions, arguments and results can be pickled: see `zero_gpu`."""
+"""What the model computes for the page. Functions, arguments and results can be pickled; `zero_gpu` says why."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,12 +25,12 @@ def describe(
 
     Args:
         squares: photos without a grid, from `Captioner.load_square`.
-        grids: of photos that have one, fp32 (L, D). Photos are counted through both: squares first.
-        wanted: which photo with which kind of attention; the same photo may be wanted with several.
-        prefix: words that all the captions begin with.
+        grids: of photos that have one, fp32 (L, D). Photos are numbered across both lists, squares first.
+        wanted: pairs of a photo's number and a kind of attention.
+        prefix: words that every caption begins with.
 
     Returns:
-        The captions of each that is wanted, best first; the grid of each square.
+        For each pair its captions, best first; and the grid of each square.
     """
     first = next(iter(captioners.values()))
     device = next(first.model.parameters()).device
@@ -42,7 +42,7 @@ def describe(
         photos = all_grids[[wanted[row][0] for row in rows]]
         prefixes = None if prefix is None else [prefix] * len(rows)
         found.update(zip(rows, captioner.describe(photos, options, prefixes), strict=True))
-    # Copies: a grid that stays would keep those of its whole batch.
+    # Copies, because a view would keep the grids of the whole batch in memory.
     return [found[row] for row in range(len(wanted))], [grid.copy() for grid in made.cpu().numpy()]
 
 
@@ -55,6 +55,6 @@ def occlude(
     index: int,
     cells: Sequence[int],
 ) -> Occlusion:
-    """`occlude_word` with the kind of attention, on a photo whose grid, fp32 (L, D), may be known."""
+    """`occlude_word` with a kind of attention; the photo's grid, fp32 (L, D), is computed if it is None."""
     known = None if grid is None else torch.from_numpy(grid)[None]
     return occlude_word(captioners[kind], square, words, index, cells, grid=known)

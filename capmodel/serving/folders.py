@@ -1,7 +1,7 @@
-"""A private folder for all that a server writes, which never outlives the server for long.
+"""A private folder for everything that a server writes.
 
-A server that is killed cannot delete what it wrote. So each locks its folder for as long as it lives, and at its own
-start deletes those folders of the same user that nobody locks. The lock is on the folder itself (flock): it ends with
+A server that is killed cannot delete its files. So every server locks its folder while it runs, and at its start deletes
+the folders of the same user that nobody has locked. The lock is on the folder itself (flock): it ends with
 the process, however that ends, and systemd-tmpfiles leaves locked folders alone.
 """
 
@@ -20,12 +20,12 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows: folders are deleted at the end, but not those of killed servers
+except ImportError:  # Windows: the folders of killed servers stay
     fcntl = None
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 20  # to lock a folder that is new
+ATTEMPTS = 20  # at locking a new folder
 
 
 class ServerFolder:
@@ -35,7 +35,7 @@ class ServerFolder:
         parent: where it lies; the system's temporary folder by default.
 
     Attributes:
-        path: of the folder, which is made by `claim` or `make`.
+        path: of the folder; `claim` or `make` creates it.
     """
 
     def __init__(self, parent: str | os.PathLike | None = None):
@@ -46,9 +46,9 @@ class ServerFolder:
         self._guard = threading.RLock()
 
     def claim(self) -> None:
-        """Makes and locks the folder, and deletes those that killed servers left beside it.
+        """Creates and locks the folder, and deletes those that killed servers left beside it.
 
-        May be called at any time: a folder that was deleted under a running server is made again.
+        May be called again: a folder that was deleted while the server runs is created anew.
         """
         with self._guard:
             if self._is_locked():
@@ -62,25 +62,25 @@ class ServerFolder:
                     self._lock = _try_lock(self.path)
                 if self._is_locked() or fcntl is None:
                     break
-                time.sleep(0.05)  # a server that starts in this moment took it for a dead one's
+                time.sleep(0.05)  # a server that is just starting took it for an abandoned one
             if not self._owner:
                 self._owner = os.getpid()
                 atexit.register(self.close)
                 self._sweep()
 
     def make(self, name: str) -> Path:
-        """The folder `name` in it, which is made if it is not there."""
+        """The subfolder `name`, created if needed."""
         self.claim()
         path = self.path / name
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
     def remove(self, name: str) -> None:
-        """Deletes the folder `name` in it."""
+        """Deletes the subfolder `name`."""
         _delete(self.path / name)
 
     def close(self) -> None:
-        """Deletes the folder and all that is in it. May be called again, for what was written meanwhile."""
+        """Deletes the folder with everything in it. May be called again, for files written meanwhile."""
         with self._guard:
             if self._owner == os.getpid():
                 _delete(self.path)
@@ -112,7 +112,7 @@ class ServerFolder:
 
 @cache
 def server_folder() -> ServerFolder:
-    """This process's folder, in ``GRADIO_TEMP_DIR`` if the environment names that when it is first asked for."""
+    """This process's folder. It lies in ``GRADIO_TEMP_DIR`` if that is set at the first call."""
     return ServerFolder(os.environ.get("GRADIO_TEMP_DIR"))
 
 

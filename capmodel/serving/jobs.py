@@ -1,4 +1,4 @@
-"""Files that take longer to make than a web request should: started, asked after, and deleted in time."""
+"""Files that take longer to make than a request should last: made in the background, deleted in time."""
 
 import logging
 import math
@@ -18,14 +18,14 @@ from capmodel.serving.periodic import Periodic
 
 log = logging.getLogger(__name__)
 
-STATES = 1000  # of jobs that are over, but may still be asked after
+STATES = 1000  # of finished jobs that are remembered
 
 Progress = Callable[[int], None]
 
 
 @dataclass
 class JobState:
-    """How far a job is: how many of its parts are `done`; at the end its `file`, or its `error`, and `since` when it is over."""
+    """The parts that are `done`; at the end the `file` or the `error`, and `since` when the job is over."""
 
     done: int = 0
     file: Path | None = None
@@ -38,9 +38,9 @@ class Jobs:
     """Makes files one after the other in the background.
 
     Args:
-        folder: of this server; the jobs have one of their own in it.
-        limits: how long files stay, and how many may be made.
-        expected: errors that are told to whoever asks, and not logged.
+        folder: of this server; files are made in a subfolder.
+        limits: on the number, size and age of files.
+        expected: errors that are reported in the state, but not logged.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Jobs:
     def start(self, file_name: str, work: Callable[[Path, Progress], None]) -> str:
         """Starts `work(file, progress)`, which writes the file and reports how many parts are done.
 
-        `progress` raises `Refused` if the work must end: it takes too long, or the server closes.
+        `progress` raises `Refused` when the work must end, because it takes too long or the server is closing.
 
         Returns the job's name, which cannot be guessed.
 
@@ -80,21 +80,21 @@ class Jobs:
             return self._states[name]
 
     def sweep(self) -> None:
-        """Deletes the files, and forgets the jobs, whose time is over or for which there is no room."""
+        """Deletes files that are too old or for which there is no room, and forgets their jobs."""
         oldest = time.monotonic() - self._limits.retention_seconds
         with self._lock:
             over = [(name, state) for name, state in self._states.items() if state.since < math.inf]
             room = self._limits.file_bytes
             for number, (name, state) in enumerate(reversed(over)):
                 room -= state.size
-                # The latest stays, however large: somebody waits for it.
+                # The latest stays, however large: a visitor is about to fetch it.
                 if state.since < oldest or (number and room < 0) or number >= STATES:
                     if state.file and not self._delete(state.file.parent):
                         continue  # the next sweep tries again
                     del self._states[name]
 
     def close(self) -> None:
-        """Ends the work and deletes the files."""
+        """Stops the work and deletes the files."""
         with self._lock:
             self._closed = True
         self._sweeper.close()
@@ -118,7 +118,7 @@ class Jobs:
             work(folder / file_name, progress)
             state.size = (folder / file_name).stat().st_size
             state.file = folder / file_name
-        except Exception as error:  # told to whoever asks
+        except Exception as error:  # reported in the state
             state.error = error
             if not isinstance(error, self._expected) and not self._closed:
                 log.warning("a file could not be made", exc_info=error)

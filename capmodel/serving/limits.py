@@ -1,24 +1,24 @@
-"""How much of the server its visitors may use: one place for all such numbers."""
+"""All limits on what visitors may use of the server."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bytes, seconds and counts that bound what visitors leave on the server.
+    """Limits on what visitors leave on the server.
 
     Attributes:
-        retention_seconds: photos, and files made of them, are deleted after so long.
-        photo_bytes: of one photo's file.
-        upload_seconds: for a photo to arrive.
-        incoming_bytes: of all uploads that are not complete yet.
-        stored_bytes: of all photos on disk, incomplete ones included; the least recently used leave first.
-        photos: kept at a time; the least recently used leave first.
-        grids: photos whose pixels and backbone grid stay in memory (0.75 MB each); those of others are made again.
-        jobs: files to be made that are waiting or in the making.
-        job_photos: in one file.
-        job_seconds: for making one file, which may keep its photos beyond `retention_seconds` by so long.
-        file_bytes: of all files that were made; the oldest leave first.
+        retention_seconds: age at which photos, and files made from them, are deleted.
+        photo_bytes: size of one photo's file.
+        upload_seconds: time for a photo to arrive.
+        incoming_bytes: total size of uploads that are not complete.
+        stored_bytes: total size of photos on disk, including incomplete ones; the least recently used leave first.
+        photos: number of photos kept; the least recently used leave first.
+        grids: number of photos whose pixels and grid stay in memory (0.75 MB each); others are computed again.
+        jobs: number of files that are waiting or being made.
+        job_photos: number of photos in one file.
+        job_seconds: time to make one file; its photos may outlive `retention_seconds` by as much.
+        file_bytes: total size of finished files; the oldest leave first.
     """
 
     retention_seconds: float = 45 * 60
@@ -35,5 +35,5 @@ class Limits:
 
     @property
     def sweep_seconds(self) -> float:
-        """Between two looks for what must be deleted."""
+        """Seconds between two sweeps."""
         return min(60.0, self.retention_seconds / 10)

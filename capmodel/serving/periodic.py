@@ -1,4 +1,4 @@
-"""Does something again and again in the background."""
+"""Periodic work in the background."""
 
 import logging
 import threading
@@ -8,9 +8,9 @@ log = logging.getLogger(__name__)
 
 
 class Periodic:
-    """Calls `work` every so many seconds, in a thread of its own, until it is closed.
+    """Calls `work` every `seconds` seconds in its own thread until it is closed.
 
-    An error is logged and does not end it: the next call may succeed.
+    Errors are logged; the next call may succeed.
     """
 
     def __init__(self, work: Callable[[], object], seconds: float):
@@ -20,7 +20,7 @@ class Periodic:
         self._thread.start()
 
     def close(self) -> None:
-        """Returns when the last call is over."""
+        """Stops, and waits for a call that is running."""
         self._closed.set()
         if self._thread is not threading.current_thread():
             self._thread.join()

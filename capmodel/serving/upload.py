@@ -1,4 +1,4 @@
-"""A photo on its way to the disk."""
+"""A photo that is being uploaded."""
 
 import contextlib
 import hashlib
@@ -13,7 +13,7 @@ START = 4096  # bytes that tell whether a file may be a photo
 
 
 class Keeper(Protocol):
-    """Who gives an upload its room, and takes in what has arrived."""
+    """Reserves room for an upload and takes over the finished file."""
 
     def new_file(self) -> Path: ...
     def reserve(self, size: int, count: int) -> None: ...
@@ -22,23 +22,23 @@ class Keeper(Protocol):
 
 
 class Upload:
-    """Writes a photo's content to a file and hashes it meanwhile; as a context, it leaves nothing behind.
+    """Writes a photo's content to a file and hashes it on the way. As a context manager it leaves no file behind.
 
-    Its bytes count for the keeper from when they arrive. Methods raise what the keeper raises, and `PhotoError` for what
-    is no photo.
+    The keeper counts bytes as they arrive. Methods raise the keeper's errors, and `PhotoError` for a file that is not a
+    photo.
     """
 
     def __init__(self, keeper: Keeper):
         self.size = 0  # bytes so far
         self._keeper = keeper
-        self._lock = threading.Lock()  # whoever waits for a write may leave before the write is over
+        self._lock = threading.Lock()  # a request may be cancelled while its write still runs in a thread
         self._hash = hashlib.sha256()
         self._start = b""
         self._path = keeper.new_file()
         self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
 
     def write(self, data: bytes) -> None:
-        """Takes in the next piece of the content."""
+        """Appends the next piece of the content."""
         with self._lock:
             if self._file.closed:
                 return
@@ -54,7 +54,7 @@ class Upload:
                 view = view[self._file.write(view) :]
 
     def finish(self) -> str:
-        """Hands the file to the keeper, and returns the photo's name."""
+        """Hands the file over to the keeper and returns the photo's name."""
         with self._lock:
             if not self.size:
                 raise PhotoError("This file is empty.")
@@ -66,7 +66,7 @@ class Upload:
             return photo
 
     def close(self) -> None:
-        """Deletes what arrived, if it was not handed over."""
+        """Deletes the file unless it was handed over."""
         with self._lock:
             self._file.close()
             self._keeper.unreserve(self.size)
