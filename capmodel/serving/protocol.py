@@ -1,8 +1,8 @@
-"""What the browser may ask, and what it is answered: plain values for JSON.
+"""What the browser may ask, and the answers: plain values for JSON.
 
-A question that cannot be answered gets ``{"error": one sentence}``; ``{"gone": true}`` says that the photo, or the
-file, is no longer here, and may be sent or made again. A photo's key is its kind of attention and its name in the
-store: ``softmax-9f86…``.
+A question that cannot be answered gets ``{"error": one sentence}``. ``{"gone": true}`` says that the photo or file is no
+longer here, and that the browser may send or request it again. A photo's key is its kind of attention and its name in
+the store: ``softmax-9f86…``.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from capmodel.serving.service import CaptionService
 
 log = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 10.0  # in which the rest of a refused upload is read: browsers read the answer only after it
-WORDS, LETTERS = 40, 40  # at most, of a caption that is asked about
+DRAIN_SECONDS = 10.0  # to read the rest of a refused upload, because browsers read no answer before they have sent all
+WORDS, LETTERS = 40, 40  # limits on the captions that browsers send
 
 Answer = dict[str, Any]
 Question = Callable[[dict], Awaitable[Answer]]
@@ -33,8 +33,8 @@ class Protocol:
     """Answers the questions of browsers.
 
     Args:
-        service: has the photos, and is closed with this.
-        jobs: make the files to save, and are closed with this.
+        service: owns the photos; closed with this.
+        jobs: make the files to save; closed with this.
         samples: the example photos by name.
     """
 
@@ -44,7 +44,7 @@ class Protocol:
 
     @property
     def questions(self) -> list[Question]:
-        """All that a browser may ask after it has sent a photo: functions of one value, known by their names."""
+        """Everything that a browser may ask: functions of one value, called by their names."""
         asked = (
             self.sample, self.attend, self.steer, self.occlude, self.candidates,
             self.picture, self.known, self.make_file, self.file_state,
@@ -134,7 +134,7 @@ class Protocol:
             finally:
                 store.release(names)
 
-        store.hold(names)  # for it may have to wait for its turn; photos whose time is over meanwhile still leave
+        store.hold(names)  # the job may have to wait; photos that grow too old meanwhile still leave
         try:
             return {"job": self.jobs.start(f"captions.{kind}", make)}
         except Refused:
@@ -177,7 +177,7 @@ class Protocol:
         return file if file and file.exists() else None
 
     def close(self) -> None:
-        """Ends all threads and deletes all files."""
+        """Stops all threads and deletes all files."""
         self.jobs.close()
         self.service.close()
 
@@ -204,7 +204,7 @@ class Protocol:
 
 
 def answering(function: Question) -> Question:
-    """Lets a question be answered whatever goes wrong."""
+    """Turns errors into answers."""
 
     @wraps(function)
     async def answer(question: dict) -> Answer:

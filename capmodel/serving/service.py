@@ -1,8 +1,8 @@
-"""Captions photos for many visitors at once, and answers questions about them: who waits for what.
+"""Captions photos for many visitors at once, and answers questions about them.
 
-Visitors' photos are in a `PhotoStore`. What is made of a photo (its pixels as the model sees them, its grid, its
-captions) is kept beside it, and leaves with it. Two threads decode photos and one computes; nobody else waits in a
-thread, so any number of photos may be on their way.
+Visitors' photos are in a `PhotoStore`. What is computed from a photo (the square, the grid, the captions) is kept beside
+it and forgotten with it. Two threads decode photos and one runs the model. Requests wait for futures, not in threads, so
+any number of photos may be on their way.
 """
 
 import threading
@@ -52,7 +52,7 @@ class _Seen(NamedTuple):
 
 @dataclass(eq=False)
 class _Known:
-    """What is made of a photo. Futures are there from when it is asked for, so nothing is made twice."""
+    """What was computed from a photo. The futures exist from the first request on, so nothing is computed twice."""
 
     loaded: "Future[_Loaded] | None" = None
     grid: np.ndarray | None = None  # fp32 (L, D); half precision would change probabilities in their fourth digit
@@ -61,7 +61,7 @@ class _Known:
 
 
 class _Wish(NamedTuple):
-    """A photo to be captioned. It has its grid, or else its pixels by the time its batch begins."""
+    """A photo to be captioned. It comes with its grid, or else `loading` is done before its batch begins."""
 
     photo: str
     known: _Known
@@ -74,13 +74,12 @@ class CaptionService:
     """Captions the photos of a store.
 
     Args:
-        captioners: one for each kind of attention, with one backbone for all; the first is the one to use
-            where none is named. They compute in one thread only, and so were best loaded in one that has
-            ended: PyTorch keeps helpers for each thread that ever computed, and works slower once they
-            outnumber the cores.
-        store: is closed with the service.
+        captioners: one for each kind of attention, sharing a backbone; the first is the default. They compute in
+            one thread. Load them in another thread that ends before: PyTorch keeps helper threads for every
+            thread that ever computed, and slows down once they outnumber the cores.
+        store: closed with the service.
 
-    Every method may be called from any event loop. Each raises `PhotoGone` for a photo that is not in the store,
+    Methods may be called from any event loop. They raise `PhotoGone` for a photo that is not in the store,
     `PhotoError` for one that cannot be read, ValueError for an unknown kind of attention, and `ServerClosing`.
     """
 
@@ -91,9 +90,11 @@ class CaptionService:
         self.store = store
         self._run = make_runner(self.captioners)
         self._lock = threading.RLock()
-        self._known: OrderedDict[str, _Known] = OrderedDict()  # the last ones used have pixels and grid
+        self._known: OrderedDict[str, _Known] = (
+            OrderedDict()
+        )  # most recently used last; only the last ones keep pixels and grid
         store.on_leave = self._leave
-        # Few: the C library keeps for each thread what it once needed.
+        # Few threads: the C library keeps, for each, the memory that it once needed.
         self._loaders = ThreadPoolExecutor(LOADERS, "loader")
         self._worker: Batcher[_Wish, Caption] = Batcher(self._describe, BATCH, PATIENCE)
         self._trimmer = Periodic(trim, store.limits.sweep_seconds)
@@ -113,7 +114,7 @@ class CaptionService:
                 raise
 
     async def candidates(self, photo: str, kind: str) -> list[Caption]:
-        """The three best captions, best first. Only few ask for them, so they are searched when someone does."""
+        """The three best captions, best first. Computed on demand, because few visitors ask for them."""
         with self._using(photo) as known:
             await result_of(self._captioning(photo, known, kind))
             seen = await self._seen(photo, known)
@@ -140,7 +141,7 @@ class CaptionService:
             return (await result_of(found))[0]
 
     async def occlude(self, photo: str, kind: str, words: Sequence[str], index: int, cells: Sequence[int]) -> Occlusion:
-        """Hides cells and asks for a word again; see `occlude_word`."""
+        """Hides cells and measures a word again; see `occlude_word`."""
         with self._using(photo) as known:
             await result_of(self._captioning(photo, known, kind))
             square, grid = (await result_of(self._loading(photo, known))).square, known.grid
@@ -151,7 +152,7 @@ class CaptionService:
             return await result_of(self._worker.call(occlude))
 
     async def preview(self, photo: str) -> str:
-        """The photo as a small JPEG in a ``data:`` address, made on the way to its captions."""
+        """The photo as a small JPEG in a ``data:`` address, made while it is loaded for captioning."""
         with self._using(photo) as known:
             return (await result_of(self._loading(photo, known))).preview
 
@@ -168,24 +169,24 @@ class CaptionService:
     async def captioned_photo(
         self, photo: str, kind: str, name: str, words: Sequence[str] | None = None
     ) -> CaptionedPhoto:
-        """The photo and its captions, to be exported; the caption with just these words first, if given."""
+        """The photo and its captions for export. The caption with exactly these words comes first, if given."""
         captions = await self.candidates(photo, kind)
         if words:
             captions = [await self.steer(photo, kind, [*words, END_WORD]), *captions]
         return CaptionedPhoto(name, await self.pixels(photo), captions)
 
     def close(self) -> None:
-        """Deletes the photos and ends the threads; whoever waits gets `ServerClosing`, or `PhotoGone`."""
-        self.store.close()  # first: whoever ends a server may not wait until a batch is done
+        """Deletes the photos and ends the threads. Waiting callers get `ServerClosing` or `PhotoGone`."""
+        self.store.close()  # first: a server that is told to end may be killed before the running batch is done
         self._trimmer.close()
         self._loaders.shutdown(wait=False, cancel_futures=True)
         self._worker.close()
 
-    # ---- in the askers' threads ----
+    # ---- in the callers' threads ----
 
     @contextmanager
     def _using(self, photo: str) -> Iterator[_Known]:
-        """What is known of a photo, which stays in the store meanwhile."""
+        """What is known of a photo; the store keeps the photo meanwhile."""
         self.store.hold([photo], past_retention=True)
         try:
             with self._lock:
@@ -223,7 +224,7 @@ class CaptionService:
             return found[kind]
 
     async def _seen(self, photo: str, known: _Known) -> _Seen:
-        """What the model needs of a photo: its grid, or its pixels where that must be made again."""
+        """The photo's grid, or its square if the grid must be computed again."""
         grid = known.grid
         return _Seen(grid, None if grid is not None else (await result_of(self._loading(photo, known))).square)
 
@@ -250,7 +251,7 @@ class CaptionService:
     # ---- in the worker's thread ----
 
     def _describe(self, wishes: Sequence[_Wish]) -> list[Caption]:
-        """The best captions of a batch, in which a photo may be wanted with several kinds of attention."""
+        """The best captions of a batch; a photo may be in it with several kinds of attention."""
         grids: dict[str, np.ndarray] = {}
         squares: dict[str, np.ndarray] = {}
         for photo, known, _, grid, loading in wishes:
@@ -284,5 +285,5 @@ class CaptionService:
 
 
 def _may_be_tried_again(future: Future) -> bool:
-    """Whether it failed for a reason that may have passed."""
+    """Whether it failed for a reason that may be gone by now."""
     return future.done() and (future.cancelled() or not isinstance(future.exception(), PhotoError | None))

@@ -1,7 +1,7 @@
-"""The photos that visitors brought: files in a private folder, for a while.
+"""The photos that visitors brought: files in a private folder, kept for a while.
 
-A photo is named by its content (SHA-256), so it is stored once however often it comes, and only those who have it can
-name it. The folder is out of reach of any web server.
+A photo's name is the SHA-256 of its content. So a photo is stored once, however often it is sent, and nobody can guess
+the name of a photo that they do not have. No web server serves the folder.
 """
 
 import asyncio
@@ -34,17 +34,17 @@ Result = TypeVar("Result")
 @dataclass
 class _Entry:
     size: int  # bytes on disk
-    brought: float  # time.monotonic() when somebody last brought it: its age counts from here
-    used: float  # and when somebody last asked about it: the least recently used leave when room is needed
+    brought: float  # time.monotonic() when it was last sent: its age counts from here
+    used: float  # and when it was last asked about: the least recently used leave when room is needed
 
 
 class PhotoStore:
-    """Keeps photos until their time is over, or until room is needed. Every method may be called from any thread.
+    """Keeps photos until they are too old or room is needed. Methods may be called from any thread.
 
     Args:
-        folder: of this server; the store has one of its own in it.
-        limits: how long photos stay, and how much room there is.
-        on_leave: told the name of each photo that leaves, with the store locked.
+        folder: of this server; photos lie in a subfolder.
+        limits: on the age, number and size of photos.
+        on_leave: called with the name of each photo that leaves, while the store is locked.
     """
 
     def __init__(
@@ -58,26 +58,26 @@ class PhotoStore:
         self._folder, self._name = folder, f"photos-{token_hex(4)}"
         self._lock = threading.RLock()
         self._entries: dict[str, _Entry] = {}
-        self._held: Counter[str] = Counter()  # photos that stay although room is needed, each as often as it is held
-        self._kept: Counter[str] = Counter()  # photos that stay although their time is over
+        self._held: Counter[str] = Counter()  # how often each photo is held against leaving for lack of room
+        self._kept: Counter[str] = Counter()  # how often each photo is held beyond its time
         self._incoming = 0  # bytes of uploads that are not complete
         self._stored = 0  # bytes of photos
         self._undeleted: set[Path] = set()  # files that could not be deleted yet
         self._closed = False
-        self._disk = ThreadPoolExecutor(1, "disk")  # a slow disk shall stop no event loop
+        self._disk = ThreadPoolExecutor(1, "disk")  # so that a slow disk does not block the event loop
         self._sweeper = Periodic(self.sweep, limits.sweep_seconds)
 
     # ---- photos come ----
 
     async def receive(self, stream: AsyncIterator[bytes], length: int | None = None) -> str:
-        """Takes in a photo as it arrives, and returns its name.
+        """Stores a photo while it arrives, and returns its name.
 
         Args:
             stream: the file's content in pieces; not read to its end if the photo is refused.
             length: of the content in bytes, if it is known before.
 
         Raises:
-            PhotoError: it is too large, or its first bytes tell that it is no photo.
+            PhotoError: it is too large, or its first bytes show that it is not a photo.
             Refused: there is no room for it, or it takes too long.
         """
         self._check_size(length or 0)
@@ -100,11 +100,11 @@ class PhotoStore:
             return await result_of(self._submit(upload.finish))
 
     async def receive_file(self, path: Path) -> str:
-        """The same of a file of this machine, which stays where it is."""
+        """Stores a copy of a local file, and returns its name."""
         return await result_of(self._submit(self.add_file, path))
 
     def add_file(self, path: Path) -> str:
-        """Takes in a file of this machine; raises what `receive` raises."""
+        """Stores a copy of a local file. Raises the errors of `receive`."""
         self._check_size(path.stat().st_size)
         with Upload(self) as upload, path.open("rb") as file:
             while piece := file.read(PIECE):
@@ -114,7 +114,7 @@ class PhotoStore:
     # ---- and are used ----
 
     def check(self, photo: str) -> None:
-        """Raises `PhotoGone` for a photo that is not here, or whose file others deleted; counts as a use."""
+        """Raises `PhotoGone` if the photo is not here or its file was deleted; counts as a use."""
         with self._lock:
             entry = self._use(photo)
             if entry.size and not self.path(photo).exists():
@@ -124,7 +124,7 @@ class PhotoStore:
         """The file's content.
 
         Raises:
-            PhotoGone: it is not here, or others deleted its file.
+            PhotoGone: it is not here, or its file was deleted.
         """
         with self._lock:
             self._use(photo)
@@ -134,10 +134,10 @@ class PhotoStore:
             self._lose(photo)
 
     def hold(self, photos: Iterable[str], *, past_retention: bool = False) -> None:
-        """Lets none of these photos leave to make room, until they are released as often as they were held.
+        """Keeps these photos although room is needed, until they are released as often as they were held.
 
         Args:
-            past_retention: nor because their time is over.
+            past_retention: keep them beyond their time, too.
 
         Raises:
             PhotoGone: one is not here; then none is held.
@@ -161,7 +161,7 @@ class PhotoStore:
     # ---- and leave ----
 
     def drop_file(self, photo: str) -> None:
-        """Deletes the file of what turned out to be no photo; its name stays known."""
+        """Deletes a file that turned out not to be a photo; its name stays known."""
         with self._lock:
             if entry := self._entries.get(photo):
                 self._stored -= entry.size
@@ -169,7 +169,7 @@ class PhotoStore:
                 self._delete(self.path(photo))
 
     def sweep(self) -> None:
-        """Deletes the photos whose time is over, and tries again what could not be deleted."""
+        """Deletes photos that are too old, and retries deletions that failed."""
         oldest = time.monotonic() - self.limits.retention_seconds
         with self._lock:
             for path in list(self._undeleted):
@@ -179,7 +179,7 @@ class PhotoStore:
                     self._forget(photo)
 
     def close(self) -> None:
-        """Deletes all photos; whoever still brings one gets `ServerClosing`."""
+        """Deletes all photos. Uploads that still arrive get `ServerClosing`."""
         with self._lock:
             self._closed = True
         self._sweeper.close()
@@ -187,21 +187,21 @@ class PhotoStore:
         self._folder.remove(self._name)
 
     def path(self, photo: str) -> Path:
-        """Where the photo's file lies, if it is here."""
+        """The path of the photo's file, if it is here."""
         return self._folder.path / self._name / photo
 
     def files(self) -> list[Path]:
-        """The files on disk now."""
+        """The files that are on disk now."""
         return sorted(self._folder.make(self._name).iterdir())
 
     # ---- what an upload asks for ----
 
     def new_file(self) -> Path:
-        """A path for an upload. The folder is made again if it was deleted under the running server."""
+        """A path for an upload. The folder is created anew if it was deleted while the server runs."""
         return self._folder.make(self._name) / f"incoming-{token_hex(8)}"
 
     def reserve(self, size: int, count: int) -> None:
-        """Room for `count` more bytes of an upload that has `size`."""
+        """Reserves room for `count` more bytes of an upload that has `size` bytes."""
         with self._lock:
             if self._closed:
                 raise ServerClosing
@@ -212,12 +212,12 @@ class PhotoStore:
             self._incoming += count
 
     def unreserve(self, count: int) -> None:
-        """Takes back what was reserved."""
+        """Releases a reservation."""
         with self._lock:
             self._incoming -= count
 
     def admit(self, path: Path, photo: str, size: int) -> None:
-        """An upload is complete: its file becomes the photo's, unless that is here."""
+        """Takes over the file of a complete upload, or deletes it if the photo is here already."""
         with self._lock:
             self._incoming -= size
             now = time.monotonic()
@@ -231,7 +231,7 @@ class PhotoStore:
                     self._make_room(size, photos=1)
                 path.replace(self.path(photo))
             except BaseException:
-                self._incoming += size  # the upload is not over: it gives it back
+                self._incoming += size  # the upload still has its reservation and releases it
                 raise
             self._stored += size - (entry.size if entry else 0)
             self._entries[photo] = _Entry(size, now, now)
