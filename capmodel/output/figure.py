@@ -1,4 +1,4 @@
-"""A sheet with one panel a word, drawn with matplotlib."""
+"""Draws a sheet with one panel per word, with matplotlib."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from capmodel.output.overlay import CLEAR, overlay, scale_top, shrink, smooth_ma
 
 
 def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
-    """Saves a sheet: the photo, then one panel a word with its map, probability and peak.
+    """Saves a sheet: the photo, then one panel per word with its map, probability and peak.
 
     Args:
         photo: RGB uint8 (height, width, 3).
         path: its suffix chooses the format (png, pdf, svg, ...).
     """
-    from matplotlib.figure import Figure  # imported where it is needed: it is slow to load
+    from matplotlib.figure import Figure  # imported here because it loads slowly
 
     photo = shrink(photo, 480)
     height, width = photo.shape[:2]
