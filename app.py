@@ -118,7 +118,7 @@ def preload(files: PlayerFiles) -> str:
 
 
 def example_photos(remarks: bool) -> list[dict]:
-    """The example photos, each with a person's description and, if `remarks`, remarks about the bundled model's caption."""
+    """The example photos with their descriptions and, if `remarks`, remarks on the bundled model's captions."""
     samples = []
     for photo in json.loads((ASSETS / "gallery.json").read_text(encoding="utf-8"))["photos"]:
         path = PHOTOS / photo["file"]
@@ -156,7 +156,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
     protocol = Protocol(service, jobs, {photo.name: photo for photo in PHOTOS.glob("*.jpg")})
 
     async def post_photo(request: Request) -> Response:
-        """Takes a photo's bytes and returns its captions, in one request. Nothing is stored where Gradio serves files."""
+        """Takes a photo's bytes, returns its captions. Nothing is stored where Gradio serves files."""
         length = int(request.headers["content-length"]) if "content-length" in request.headers else None
         attention = request.query_params.get("attention")
         try:

@@ -8,7 +8,7 @@ from capmodel.resources import MODELS
 
 
 def find(source: str | Path) -> Path:
-    """The folder of a model: a bundled model by name, else a folder, else a model on the Hub by its id ``"owner/name"``.
+    """The folder of a model: a bundled one by name, else a folder, else one on the Hub by its id ``"owner/name"``.
 
     Raises:
         FileNotFoundError: no such model was found, or the download failed; the message lists the bundled names.

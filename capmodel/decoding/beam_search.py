@@ -133,8 +133,8 @@ def beam_search(
     for length in range(options.max_tokens + 1):
         logits, state, weights = decoder.step(tokens, state, memory)
         logprobs = logits.float().log_softmax(-1)  # (B, K, V)
-        # Twice the beam: even if the best `beam` tokens all end captions, a full beam continues. The extra tokens are the
-        # most that can be forbidden: four, and one for each trigram written (see `_forbidden`).
+        # Twice the beam: even if the best `beam` tokens all end captions, a full beam continues. The extra tokens are
+        # the most that can be forbidden: four, and one for each trigram written (see `_forbidden`).
         count = min(max(options.top_k, 2 * beam + 4 + length), logprobs.shape[-1])
         likely = logprobs.topk(count)
         top_k = likely.indices[..., : options.top_k], likely.values[..., : options.top_k]
@@ -180,7 +180,7 @@ def _forbidden(tokens: Tensor, history: Tensor, forced: Collection[int], options
         forbidden |= tokens == END  # a caption has at least one token
     if options.no_repeated_trigram and length >= 3:
         again = (history[..., :-2] == history[..., -2, None]) & (history[..., 1:-1] == history[..., -1, None])
-        # Where the last two tokens occurred before: the token that followed. Elsewhere START, which is forbidden anyway.
+        # Where the last two tokens occurred before: the token that followed. Elsewhere START, forbidden anyway.
         followed = torch.where(again, history[..., 2:], START)
         forbidden |= (tokens[..., None] == followed[..., None, :]).any(-1)
     if forced:
