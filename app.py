@@ -118,7 +118,7 @@ def preload(files: PlayerFiles) -> str:
 
 
 def example_photos(remarks: bool) -> list[dict]:
-    """The example photos with their descriptions and, if `remarks`, remarks on the bundled model's captions."""
+    """The example photos, described, and if `remarks` with the bundled model's captions and remarks on them."""
     samples = []
     for photo in json.loads((ASSETS / "gallery.json").read_text(encoding="utf-8"))["photos"]:
         path = PHOTOS / photo["file"]

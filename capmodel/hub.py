@@ -141,7 +141,7 @@ def _explain(error: Exception, repo_id: str) -> str:
     if isinstance(error, errors.GatedRepoError):
         return f"access to {repo_id} must be requested on its page; request it there, then run `hf auth login`"
     if isinstance(error, errors.RepositoryNotFoundError):
-        return f"{repo_id} is not there, or is private; correct the name, or use `hf auth login` for an account with access"
+        return f"{repo_id} is not there, or is private; correct the name, or `hf auth login` to an account with access"
     if status == 401:
         return "it does not know the token; run `hf auth login` again, or correct HF_TOKEN"
     if status == 403:

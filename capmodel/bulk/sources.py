@@ -152,7 +152,7 @@ def _list_members(path: Path, name: str) -> Iterator[tuple[str, Place]]:
         # No outer compression: photos are compressed already, and members can be read one by one.
         with tarfile.open(path, "r:") as shard:
             while member := shard.next():
-                shard.members = []  # pyright: ignore[reportAttributeAccessIssue]  # undocumented; else it keeps them all
+                shard.members = []  # pyright: ignore[reportAttributeAccessIssue]  # undocumented; else it keeps all
                 folder, _, base = member.name.rpartition("/")
                 key, _, kind = base.partition(".")
                 key = f"{folder}/{key}" if folder else key
