@@ -40,7 +40,7 @@ def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
     figure.suptitle(caption.text, fontsize=14)
     clear = f"{top:.1f}x, the strongest in this caption" if top < CLEAR else f"{CLEAR:.0f}x or more"
     figure.supxlabel(
-        f"Percent: the word's probability.  Number: attention on its strongest cell, in times uniform.  Clear: {clear}.",
+        f"Percent: the word's probability.  Number: attention on its top cell, in times uniform.  Clear: {clear}.",
         fontsize=9,
         color="0.4",
     )
