@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-# Before gradio is imported: nothing asks other servers for anything, and uploads lie in this server's private folder.
+# Set before importing gradio: contact no other server, and keep uploads in this server's private folder.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from capmodel.serving.folders import server_folder
@@ -46,8 +46,8 @@ DEFAULT_MODEL = "softmax"
 THUMBNAIL = 240  # longer side of the example photos' thumbnails, in pixels
 TITLE = "Watch a network look"
 INTRO = (
-    f"# {TITLE}\nDrop in photos, ten or more at once. A small neural network writes a caption for each; "
-    "point at a word to see where in the photo it looked to write it."
+    f"# {TITLE}\nDrop in photos, ten or more at once. A small neural network writes a caption for each. "
+    "Point at a word to see where in the photo the network looked when it wrote that word."
 )
 CSS = "#player, #player .html-container { padding: 0; overflow: visible } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -73,14 +73,14 @@ import(new URL('player/VERSION/main.js', document.baseURI))
 
 
 class AttentionPlayer(gr.HTML):
-    """Photos in, cards with captions, and one big player; made of `assets/player`, which `player_route` serves.
+    """Takes photos, shows cards with captions and one big player. `player_route` serves its files in `assets/player`.
 
-    Its value is a ``PageValue`` of `assets/player/types.d.ts`. For everything else it asks photo by photo, through
-    `functions`: so captions come as photos finish, and nothing has to be cancelled when the visitor stops.
+    Its value is a ``PageValue`` of `assets/player/types.d.ts`. It requests everything else photo by photo through
+    `functions`, so captions appear as photos finish, and nothing must be cancelled when the visitor stops.
     """
 
     def __init__(self, value: dict, functions: list[Callable], files: PlayerFiles, **kwargs):
-        # The template is constant: Gradio would evaluate ${...} in it, also in a file name.
+        # Keep the template constant: Gradio would evaluate any ${...} in it, even from a file name.
         super().__init__(
             value,
             html_template=files.html,
@@ -98,8 +98,8 @@ class AttentionPlayer(gr.HTML):
 def player_route(files: PlayerFiles) -> Route:
     """Serves the player's scripts.
 
-    Their address holds their version. So browsers may keep them for good, and yet a page never runs scripts that are
-    older or newer than itself.
+    Their address contains their version, so browsers may cache them forever, yet a page never runs scripts older or
+    newer than itself.
     """
     keep = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -113,12 +113,12 @@ def player_route(files: PlayerFiles) -> Route:
 
 
 def preload(files: PlayerFiles) -> str:
-    """Links for the page's head, so that scripts do not wait for those that import them."""
+    """Links for the page's head that load scripts before another script imports them."""
     return "".join(f'<link rel="modulepreload" href="player/{files.version}/{path}">' for path in files.scripts)
 
 
 def example_photos(remarks: bool) -> list[dict]:
-    """The example photos, with what a person and (if `remarks`) the bundled model said of each."""
+    """The example photos, described, and if `remarks` with the bundled model's captions and remarks on them."""
     samples = []
     for photo in json.loads((ASSETS / "gallery.json").read_text(encoding="utf-8"))["photos"]:
         path = PHOTOS / photo["file"]
@@ -132,22 +132,22 @@ def example_photos(remarks: bool) -> list[dict]:
 
 
 class Page(gr.Blocks):
-    """The page; closing it also closes what answers it, and deletes all that visitors left."""
+    """The page. Closing it also closes the services behind it and deletes everything that visitors left."""
 
     player_protocol: Protocol  # `protocol` is Gradio's own
 
     def close(self, verbose: bool = True) -> None:
-        self.player_protocol.close()  # first, so that nobody who waits keeps the server from ending
+        self.player_protocol.close()  # first, so that no pending request keeps the server from ending
         super().close(verbose)
 
 
 def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: Limits = Limits()) -> tuple[Page, dict]:
-    """The page around a model, and what its `launch` must be given. Close the page even if it is never launched.
+    """The page for a model, and the arguments for its `launch`. Close the page even if it is never launched.
 
     Args:
         captioners: from `Captioner.family`; the first is used until a visitor chooses another.
-        remarks: show "Where it works, where it fails", which is about the bundled model.
-        limits: how much visitors may leave here, and for how long.
+        remarks: show "Where it works, where it fails", which describes the bundled model.
+        limits: how much visitors may store here, and for how long.
     """
     folder = server_folder()
     gradio_folder = folder.make("gradio")
@@ -156,7 +156,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
     protocol = Protocol(service, jobs, {photo.name: photo for photo in PHOTOS.glob("*.jpg")})
 
     async def post_photo(request: Request) -> Response:
-        """The page sends a photo as it is, and gets its captions: one request, nothing of it where Gradio serves files."""
+        """Takes a photo's bytes, returns its captions. Nothing is stored where Gradio serves files."""
         length = int(request.headers["content-length"]) if "content-length" in request.headers else None
         attention = request.query_params.get("attention")
         try:
@@ -169,11 +169,11 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         return FileResponse(file, filename=file.name) if file else PlainTextResponse("There is no such file.", 404)
 
     async def caption_photo(photo: str, attention: str) -> dict:
-        """Captions a photo and tells where the network looked for each word.
+        """Captions a photo and shows where the network looked for each word.
 
         Args:
             photo: an image file.
-            attention: how it looks: "softmax" at all cells, some more; "sparsemax" at few; "hard" at one.
+            attention: "softmax" looks at all cells, "sparsemax" at a few, "hard" at one.
 
         Returns:
             The caption and its words, each with its probability (0..1), its alternatives and its
@@ -184,10 +184,10 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         except (PhotoError, PhotoGone, Refused) as error:
             raise gr.Error(str(error), print_exception=False) from error
         finally:
-            if photo not in player.keep_in_cache:  # an example photo, which somebody may have uploaded too
+            if photo not in player.keep_in_cache:  # an example photo, which may have been uploaded, too
                 uploads.use(photo)
 
-    # delete_cache: for what comes in through the API, and is not asked about.
+    # delete_cache: for files uploaded through the API but never captioned.
     sweep = (max(1, int(limits.retention_seconds // 10)), int(limits.retention_seconds))
     with Page(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:
         page.player_protocol = protocol
@@ -201,7 +201,8 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         }
         files = player_files()
         player = AttentionPlayer(value, protocol.questions, files, elem_id="player")
-        with gr.Row(visible=False):  # the API: a file, never a path as text, which would read any file of the server
+        # The API takes a file, never a path as text, which could read any file on the server.
+        with gr.Row(visible=False):
             photo, found, button = gr.File(label="photo"), gr.JSON(label="caption"), gr.Button()
             kinds = service.attention_kinds
             attention = gr.Dropdown(kinds, value=kinds[0], label="attention")
@@ -214,7 +215,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
 
 
 def minutes(text: str) -> float:
-    """For how long photos are kept, as it is written on the command line."""
+    """How long photos are kept, in minutes, parsed from the command line."""
     found = float(text)
     if not 1 / 60 <= found <= 24 * 60:
         raise argparse.ArgumentTypeError(f"must be between a second and a day, not {text} minutes")
@@ -222,7 +223,7 @@ def minutes(text: str) -> float:
 
 
 def megabytes(text: str) -> int:
-    """A size in bytes, as it is written on the command line."""
+    """A size in bytes, parsed from megabytes on the command line."""
     found = float(text)
     if found <= 0:
         raise argparse.ArgumentTypeError(f"must be more than 0, not {text} MB")
@@ -232,28 +233,30 @@ def megabytes(text: str) -> int:
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="to begin with: bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
+        "--model", default=DEFAULT_MODEL, help="initial model: bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
     )
-    # By default it says on every machine what "Where it works, where it fails" is about.
-    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone; auto is quicker")
+    # The default writes the captions that "Where it works, where it fails" describes, on every machine.
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone; auto is faster")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
-    parser.add_argument("--check", action="store_true", help="make the page, caption one example photo, and leave")
+    parser.add_argument("--check", action="store_true", help="build the page, caption one example photo, and exit")
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
-    limits = parser.add_argument_group("what visitors may leave on the server")
+    limits = parser.add_argument_group("what visitors may store on the server")
     usual = Limits()
     limits.add_argument(
-        "--retention-minutes", type=minutes, default=usual.retention_seconds / 60, help="then photos are deleted"
+        "--retention-minutes", type=minutes, default=usual.retention_seconds / 60, help="how long photos are kept"
     )
-    limits.add_argument("--photo-megabytes", type=megabytes, default=usual.photo_bytes, help="of one photo's file")
+    limits.add_argument("--photo-megabytes", type=megabytes, default=usual.photo_bytes, help="limit for one photo")
     limits.add_argument(
-        "--incoming-megabytes", type=megabytes, default=usual.incoming_bytes, help="of photos that are on their way"
+        "--incoming-megabytes", type=megabytes, default=usual.incoming_bytes, help="limit for all uploads in progress"
     )
-    limits.add_argument("--stored-megabytes", type=megabytes, default=usual.stored_bytes, help="of all photos on disk")
+    limits.add_argument(
+        "--stored-megabytes", type=megabytes, default=usual.stored_bytes, help="limit for all photos on disk"
+    )
     return parser
 
 
 def leave(*_: object) -> None:
-    """Ends the program in order when it is told to end."""
+    """Shuts down cleanly when a signal asks the program to end."""
     for name in SIGNALS:
         signal.signal(name, signal.SIG_IGN)
     raise SystemExit(0)
@@ -265,7 +268,7 @@ def main() -> None:
     for name in SIGNALS:
         signal.signal(name, leave)
     limit_pools(2)
-    with ThreadPoolExecutor(1) as loader:  # not in this thread, which lives on: see CaptionService
+    with ThreadPoolExecutor(1) as loader:  # not in the main thread, which keeps running: see CaptionService
         try:
             captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
         except (ValueError, OSError, RuntimeError) as error:
@@ -285,9 +288,9 @@ def main() -> None:
             return
         page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
     finally:
-        server_folder().close()  # first: whoever ends a server may not wait for long
+        server_folder().close()  # first: the process may be killed soon after it is asked to end
         page.close(verbose=False)
-        server_folder().close()  # for what was still on its way
+        server_folder().close()  # again, for uploads that were still arriving
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from capmodel.model.caption_model import CaptionModel, ModelConfig
     from capmodel.photos import PhotoError
 
-# Imported when they are first asked for: drawing a caption needs no PyTorch, which takes seconds to import.
+# Imported on first use: drawing a caption needs no PyTorch, which takes seconds to import.
 _MODULES = {
     "Caption": "caption",
     "CaptionModel": "model.caption_model",

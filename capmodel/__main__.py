@@ -1,4 +1,4 @@
-"""Captions photos from the command line: `capmodel PHOTO_OR_FOLDER...`, or `python -m capmodel` from a checkout."""
+"""Captions photos from the command line: `capmodel PHOTO_OR_FOLDER...`, or `python -m capmodel` in a checkout."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ from capmodel.photos import PhotoError, list_photos, load_photo
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit status: 0, or 1 if a photo could not be captioned."""
+    """Runs the command line. Returns the exit status: 0, or 1 if a photo could not be captioned."""
     parser = argparse.ArgumentParser(
         prog="python -m capmodel" if Path(sys.argv[0]).name == "__main__.py" else "capmodel",
         description="Captions photos and shows where the model looked.",
@@ -24,9 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
     parser.add_argument("--beam", type=int, default=5, help="captions kept during the search; 1 is greedy (default 5)")
     parser.add_argument(
-        "--json", action="store_true", help="print one JSON object a photo, with probabilities and maps"
+        "--json", action="store_true", help="print one JSON object per photo, with probabilities and maps"
     )
-    parser.add_argument("--figure", type=Path, metavar="OUT.png", help="draw one panel a word")
+    parser.add_argument("--figure", type=Path, metavar="OUT.png", help="draw one panel per word")
     parser.add_argument("--gif", type=Path, metavar="OUT.gif", help="animate the attention, word by word")
     parser.add_argument("--mp4", type=Path, metavar="OUT.mp4", help="the same as a video")
     parser.add_argument("--html", type=Path, metavar="OUT.html", help="all photos in one page that plays offline")
@@ -35,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--precision",
         choices=PRECISIONS,
         default=PRECISIONS[0],
-        help="of the backbone: fp32 writes the same captions on every machine; auto (default) is bf16, which is "
-        "quicker, where the processor has it",
+        help="of the backbone: fp32 writes the same captions on every machine; auto (default) uses the faster bf16 "
+        "where the processor supports it",
     )
     options = parser.parse_args(arguments)
 
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         captioner = Captioner.from_pretrained(options.model, precision=options.precision)
     except (ValueError, OSError, RuntimeError) as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")  # without the usage, which was right
+        parser.exit(2, f"{parser.prog}: {error}\n")  # without the usage message, since the usage was right
     paths = list(_expand(options.photos))
     if not paths:
         parser.error("there are no photos in " + ", ".join(map(str, options.photos)))
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _export(captions: list[tuple[Path, Caption]], kind: str, target: Path) -> None:
-    from capmodel.output.export import export  # only here: it loads slowly
+    from capmodel.output.export import export  # imported here because it loads slowly
     from capmodel.output.overlay import SHOWN_SIDE
 
     photos = (CaptionedPhoto(path.name, load_photo(path, at_least=SHOWN_SIDE), [caption]) for path, caption in captions)
@@ -94,7 +94,7 @@ def _expand(paths: list[Path]) -> Iterator[Path]:
 
 
 def _numbered(target: Path, number: int, photo: Path) -> Path:
-    """Of several photos, each has its own file: out.png -> out-3-dog.png."""
+    """The file for one of several photos: out.png -> out-3-dog.png."""
     return target.with_name(f"{target.stem}-{number}-{photo.stem}{target.suffix}")
 
 

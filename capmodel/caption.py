@@ -1,11 +1,11 @@
-"""What captioning gives: plain data, so that a caption can be drawn, saved and sent without PyTorch."""
+"""The result of captioning: plain data, so that a caption can be drawn, saved and sent without PyTorch."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-END_WORD = "."  # how the end of the caption is shown among the alternatives of a word
-# Words that stand for nothing that one could point at.
+END_WORD = "."  # stands for the end of the caption among a word's alternatives
+# Words that name nothing one could point at.
 FUNCTION_WORDS = frozenset((
     "a", "an", "the", "and", "or", "of", "in", "on", "at", "by", "to", "from", "with", "for", "into", "onto", "over",
     "through", "near", "is", "are", "was", "be", "been", "being", "his", "her", "its", "their", "it", "he", "she",
@@ -20,10 +20,10 @@ class Word:
     Attributes:
         text: the word.
         probability: of the word given the words before it, 0..1: the product over its tokens.
-        weights: where the model looked, (side, side) float32 that sums to 1; row 0 is the top of
+        weights: where the model looked, (side, side) float32, summing to 1; row 0 is the top of
             the photo, column 0 its left. The mean over the word's tokens.
-        alternatives: the most probable other words at this place with their probabilities, best
-            first; `END_WORD` is the end of the caption.
+        alternatives: the most probable other words at this place, with their probabilities, best
+            first; `END_WORD` stands for the end of the caption.
     """
 
     text: str

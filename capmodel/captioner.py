@@ -1,4 +1,4 @@
-"""Photos in, captions out, each word with the map of where the model looked."""
+"""Photos in, captions out, each word with a map of where the model looked."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,24 +23,24 @@ from capmodel.model.fast_encoder import FastEncoder
 from capmodel.model.normalizers import NORMALIZERS
 from capmodel.photos import PhotoError, PhotoSource, load_square
 
-BATCH_SIZE = 8  # photos a forward pass: on a processor more are no quicker, and take more memory
+BATCH_SIZE = 8  # photos per forward pass: on a processor, more are no faster and take more memory
 LOADERS = 2  # threads that read photos
 
 
 class Captioner:
-    """A trained model with its tokenizer: loads photos, searches captions, tells where it looked.
+    """A trained model with its tokenizer: loads photos, writes captions, shows where it looked.
 
     >>> captioner = Captioner.from_pretrained()
     >>> captioner(["dog.jpg"])[0].text
 
     Attributes:
         model: the network as it was trained.
-        decoder: the model's decoder as captions are searched with it.
-        tokenizer: from words to tokens and back.
+        decoder: the model's decoder, in its fast form for the search.
+        tokenizer: converts words to tokens and back.
 
     Args:
-        card: the model's description, Markdown. It is saved beside the model, so who trains the model on
-            makes a new captioner, without it.
+        card: the model's description, in Markdown. It is saved with the model; after further training, make a new
+            captioner without it, because it describes the old weights.
         precision: of the backbone; see `FastEncoder`. The decoder always computes in fp32.
     """
 
@@ -61,26 +61,26 @@ class Captioner:
         """Loads a model.
 
         Args:
-            source: the name of a bundled model, or a model's folder, or ``"owner/name"`` on the
-                Hugging Face Hub, looked for in this order.
-            precision: "fp32" writes the same captions everywhere; "bf16" is quicker; "auto" is bf16 where
-                the processor has it.
+            source: the name of a bundled model, a model's folder, or ``"owner/name"`` on the
+                Hugging Face Hub, tried in this order.
+            precision: "fp32" writes the same captions everywhere; "bf16" is faster; "auto" uses bf16 where
+                the processor supports it.
 
         Raises:
-            FileNotFoundError: none of the three is there, or the Hub cannot give it; the message lists
-                the bundled names, and says what to do.
-            ValueError, RuntimeError: what is there does not fit together; see `CaptionModel.load`.
+            FileNotFoundError: no such model was found, or the download failed; the message lists
+                the bundled names and says what to do.
+            ValueError, RuntimeError: the model's files do not fit together; see `CaptionModel.load`.
         """
         return cls._load(pretrained.find(source), precision=precision)
 
     @classmethod
     def family(cls, source: str | Path = "softmax", *, precision: str = "auto") -> "list[Captioner]":
-        """A model, and after it those beside it that share its backbone: one for each kind of attention.
+        """A model, followed by the models beside it that share its backbone: one for each kind of attention.
 
-        In memory too they share it.
+        They share the backbone in memory, too.
 
         Args:
-            source, precision, Raises: as of `from_pretrained`.
+            source, precision, Raises: as for `from_pretrained`.
         """
         folder = pretrained.find(source).resolve()
         first = cls._load(folder, precision=precision)
@@ -100,14 +100,14 @@ class Captioner:
 
     @property
     def attention_kind(self) -> str:
-        """How its attention scores become weights: a name of `NORMALIZERS`."""
+        """How its attention scores become weights: a name in `NORMALIZERS`."""
         return self.model.config.normalizer
 
     def save_pretrained(self, folder: str | Path, repo_id: str | None = None) -> None:
-        """Writes a folder that `from_pretrained` takes, with the backbone and the card.
+        """Writes a folder that `from_pretrained` can load, with the backbone and the card.
 
         Args:
-            repo_id: where it will be published. A model without a card then gets a short one.
+            repo_id: where it will be published. If given, a model without a card gets a short one.
         """
         folder = Path(folder)
         self.model.save(folder)
@@ -120,15 +120,15 @@ class Captioner:
         """Publishes the model on the Hugging Face Hub, as `save_pretrained` writes it, in one commit.
 
         Args:
-            repo_id: ``"owner/name"``; the repository is made if it is not there.
-            private: of a new repository: whether only its owner sees it; None: as the owner prefers.
-            token: of an account that may write there; None: that of ``hf auth login``, or ``HF_TOKEN``.
+            repo_id: ``"owner/name"``; created if it does not exist.
+            private: whether only its owner can see a new repository; None: the owner's default.
+            token: of an account that may write there; None: from ``hf auth login`` or ``HF_TOKEN``.
 
         Returns:
             The address of the repository's page.
 
         Raises:
-            HubError: the Hub did not take it; the message says why and what to do.
+            HubError: the upload failed; the message says why and what to do.
         """
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder, repo_id)
@@ -138,11 +138,11 @@ class Captioner:
     def __call__(
         self, photos: Iterable[PhotoSource], options: DecodeOptions | None = None, **overrides
     ) -> list[Caption]:
-        """Captions photos, the best caption of each.
+        """The best caption of each photo.
 
         Args:
-            photos: whatever `load_photo` takes, any number.
-            options: how to search; `overrides` replace single values, such as ``beam=1``.
+            photos: any number of sources for `load_photo`.
+            options: how to search; `overrides` replace individual values, such as ``beam=1``.
 
         Raises:
             PhotoError: a photo cannot be used.
@@ -160,9 +160,9 @@ class Captioner:
         options: DecodeOptions = DecodeOptions(),
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[Caption | PhotoError]:
-        """The best caption of each photo, in order, as batches are finished; a `PhotoError` for one that is bad.
+        """Yields the best caption of each photo, in order, as batches finish; a `PhotoError` for a bad photo.
 
-        The next batch is loaded while one is captioned, and no more than that is held in memory.
+        The next batch is loaded while the current one is captioned; no more than these two are held in memory.
         """
         with ThreadPoolExecutor(LOADERS) as pool:
             ahead = pool.map(self._try_prepare, islice(photos := iter(photos), batch_size))
@@ -184,7 +184,7 @@ class Captioner:
 
     @torch.inference_mode()
     def encode(self, squares: Sequence[np.ndarray]) -> Tensor:
-        """Squares from `load_square` -> grid (B, L, D), which serves any number of `describe`."""
+        """Squares from `load_square` -> grid (B, L, D), for any number of calls to `describe`."""
         if not squares:
             return torch.empty(0, self.model.encoder.grid_size**2, self.model.encoder.channels)
         return self._encoder(torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2))
@@ -196,14 +196,14 @@ class Captioner:
         options: DecodeOptions = DecodeOptions(),
         prefixes: Sequence[str] | None = None,
     ) -> list[list[Caption]]:
-        """Searches captions of the photos of a grid (B, L, D).
+        """Searches captions of B photos, given their grid (B, L, D).
 
         Args:
-            options: how to search, and how many captions of each photo.
-            prefixes: for each photo, the words that its captions must begin with.
+            options: how to search, and how many captions to return for each photo.
+            prefixes: for each photo, the words with which its captions must begin.
 
         Returns:
-            For each photo its captions, best first.
+            For each photo, its captions, best first.
         """
         if not len(grid):
             return []
@@ -222,8 +222,8 @@ class Captioner:
             Word(
                 text=text,
                 probability=hypothesis.logprobs[start:stop].sum().exp().item(),
-                # A copy: a small tensor that stays between the large ones of the search breaks the memory into
-                # pieces; a thousand captions would cost half a gigabyte.
+                # A copy: small tensors left between the search's large ones fragment the memory, by half a gigabyte
+                # per thousand captions.
                 weights=hypothesis.weights[start:stop].mean(0).view(side, side).cpu().numpy().copy(),
                 alternatives=others,
             )

@@ -1,38 +1,37 @@
-"""Lets timm be imported beside a torchvision that was built for another torch.
+"""Makes timm importable beside a torchvision that was built for another torch.
 
 The registry's torchvision wheel is built for CUDA. Beside a CPU-only torch its
 C++ library does not load, its operators are never registered, and ``import
-torchvision`` (which timm does) dies with ``operator torchvision::nms does not
-exist``. timm's ResNets and DenseNets call none of those operators: declaring
-the two that torchvision's Python code looks up at import is enough.
+torchvision``, which timm runs, fails with ``operator torchvision::nms does not
+exist``. timm's ResNets and DenseNets call none of those operators, so it is enough
+to declare the two that torchvision's Python code looks up on import.
 
-``capmodel.model`` and ``train`` import this module before anything in them imports timm. Where torchvision is healthy
-it changes nothing.
+``capmodel.model`` and ``train`` import this module before they import timm. If torchvision works, it changes nothing.
 """
 
 import torch
 
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-_library: torch.library.Library | None = None  # the operators live only as long as this object
+_library: torch.library.Library | None = None  # the operators exist only as long as this object
 
 
 def declare_missing_operators() -> bool:
-    """Declares torchvision's ``nms`` and ``qnms`` if importing it would fail for want of them.
+    """Declares torchvision's ``nms`` and ``qnms`` if importing it would fail without them.
 
     Returns True if they were missing and are now declared (without a kernel: calling them
-    still fails), False if nothing had to be done.
+    still fails), False if there was nothing to do.
     """
     global _library
     try:
-        import torchvision  # noqa: F401  (a healthy one registers its operators itself)
+        import torchvision  # noqa: F401  (a working one registers its operators itself)
 
         return False
-    except ImportError:  # no torchvision at all: timm will say so in its own words
+    except ImportError:  # no torchvision at all: timm reports this itself
         return False
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
-    # "DEF" may be opened once a process, hence the check above rather than an early declaration.
+    # A process may open "DEF" only once, hence the check above rather than an early declaration.
     _library = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         _library.define(name + _SCHEMA)

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: downloads models and checks them, uploads files; whatever goes wrong becomes one sentence."""
+"""The Hugging Face Hub: downloads and verifies models, uploads files, and turns each failure into one sentence."""
 
 import hashlib
 import re
@@ -8,30 +8,30 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, errors, get_token, snapshot_download
 
 CARD = "README.md"
-# What its client raises. HTTPError is that of httpx, or of httpx2 in newer versions: no connection, or a lost one.
-_HTTPError = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]  # it is nowhere else for both versions
+# What the Hub's client raises. HTTPError is from httpx, or httpx2 in newer versions: no connection, or a lost one.
+_HTTPError = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]  # the only place that serves both versions
 _FAILURES = (_HTTPError, OSError, RuntimeError, ValueError)
 
 
 class HubError(Exception):
-    """The Hub could not give or take something; the message is a sentence that says why and what to do."""
+    """A download or upload failed; the message is one sentence that says why and what to do."""
 
 
 def download(repo_id: str, patterns: Iterable[str]) -> Path:
-    """Downloads the newest files of a model repository, those that are not in the cache yet.
+    """Downloads the newest files of a model repository, unless they are in the cache already.
 
-    The Hub tells the SHA-256 of large files, weights among them, but its client compares sizes only. Here
-    the content is compared each time, which takes 0.03 s for 46 MB. A file that differs is deleted.
+    The Hub publishes the SHA-256 of large files, including weights, but its client compares sizes only. Here
+    the content is verified each time, which takes 0.03 s for 46 MB. A file that differs is deleted.
 
     Args:
         repo_id: ``"owner/name"``.
-        patterns: of the names of the files, such as ``"*.json"``.
+        patterns: patterns for file names, such as ``"*.json"``.
 
     Returns:
         The folder with the files, in the Hub's cache.
 
     Raises:
-        HubError: it could not be downloaded, or a file is damaged.
+        HubError: the download failed, or a file is damaged.
     """
     try:
         folder = Path(snapshot_download(repo_id, allow_patterns=list(patterns)))
@@ -50,26 +50,26 @@ def upload(
     private: bool | None = None,
     token: str | None = None,
 ) -> str:
-    """Makes a repository hold these files, in one commit.
+    """Uploads files to a repository in one commit.
 
-    Files that are there already are not sent again. Others stay, but for those in the folders that are
-    uploaded: what has gone from them here goes there too.
+    Unchanged files are not sent again. Other files in the repository stay, except in the folders that are
+    uploaded: there, files that no longer exist here are deleted.
 
     Args:
-        files: what to upload, by its path in the repository.
-        repo_id: ``"owner/name"``; the repository is made if it is not there.
-        repo_type: "model" or "space" (a Gradio one).
-        private: of a new repository: whether only its owner sees it; None: as the owner prefers.
-        token: of an account that may write there; None: that of ``hf auth login``, or ``HF_TOKEN``.
+        files: the files to upload, by their path in the repository.
+        repo_id: ``"owner/name"``; created if it does not exist.
+        repo_type: "model" or "space" (with Gradio).
+        private: whether only its owner can see a new repository; None: the owner's default.
+        token: of an account that may write there; None: from ``hf auth login`` or ``HF_TOKEN``.
 
     Returns:
         The address of the repository's page.
 
     Raises:
-        HubError: the Hub did not take it.
+        HubError: the upload failed.
     """
     if not (token or get_token()):
-        raise HubError("The Hugging Face Hub asks who you are: run `hf auth login`, or set HF_TOKEN.")
+        raise HubError("The Hugging Face Hub needs to know who you are: run `hf auth login`, or set HF_TOKEN.")
     api = HfApi(token=token)
     sdk = "gradio" if repo_type == "space" else None
     folders = {name.partition("/")[0] for name in files if "/" in name}
@@ -87,12 +87,12 @@ def upload(
             commit_message="Upload with capmodel",
         )
     except _FAILURES as error:
-        raise HubError(f"The Hugging Face Hub did not take {repo_id}: {_explain(error, repo_id)}.") from error
+        raise HubError(f"Uploading {repo_id} to the Hugging Face Hub failed: {_explain(error, repo_id)}.") from error
     return str(address)
 
 
 def short_card(repo_id: str, attention: str) -> str:
-    """A model card for a model that nobody has described yet: Markdown with the Hub's YAML head."""
+    """A card for a model without a description: Markdown with the Hub's YAML header."""
     return f"""---
 library_name: capmodel
 pipeline_tag: image-to-text
@@ -111,13 +111,13 @@ from capmodel import Captioner
 print(Captioner.from_pretrained("{repo_id}")(["photo.jpg"])[0].text)
 ```
 
-What it was trained on, how well it does and what it must not be used for has not been written down yet.
+Its training data, its scores and its limits have not been documented yet.
 """
 
 
 def _verify(file: Path) -> None:
-    # In the cache a file is a link to its content, which has the name that the Hub gave it: for large files
-    # their SHA-256. Where there are no links (on some file systems) nothing can be compared.
+    # In the cache a file is a link to its content, which the Hub named: large files after their SHA-256. On file
+    # systems without links there is nothing to compare with.
     if not file.is_symlink():
         return
     blob = file.parent / file.readlink()
@@ -132,21 +132,21 @@ def _verify(file: Path) -> None:
 
 
 def _explain(error: Exception, repo_id: str) -> str:
-    """The reason why the Hub's client failed, and what to do: a part of a sentence, without its full stop."""
+    """Why the Hub's client failed, and what to do: part of a sentence, without its full stop."""
     if isinstance(error, RuntimeError | errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__  # it only tells which file it was about, or that the cache does not have it either
+        error = error.__cause__  # it says only which file failed, or that the cache lacks it too
     status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return "it may not be asked while HF_HUB_OFFLINE is set; set HF_HUB_OFFLINE=0"
+        return "HF_HUB_OFFLINE forbids contacting it; set HF_HUB_OFFLINE=0"
     if isinstance(error, errors.GatedRepoError):
-        return f"its owner gives {repo_id} only to people who ask on its page; ask there, then run `hf auth login`"
+        return f"access to {repo_id} must be requested on its page; request it there, then run `hf auth login`"
     if isinstance(error, errors.RepositoryNotFoundError):
-        return f"{repo_id} is not there, or is private; correct the name, or run `hf auth login` as one who may see it"
+        return f"{repo_id} is not there, or is private; correct the name, or `hf auth login` to an account with access"
     if status == 401:
         return "it does not know the token; run `hf auth login` again, or correct HF_TOKEN"
     if status == 403:
-        return f"the token may not write to {repo_id}; use a token with the right to write, of an account that owns it"
+        return f"the token may not write to {repo_id}; use a token with write access, from an account that owns it"
     if status is None and isinstance(error, _HTTPError | ConnectionError):
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        return f"the connection failed ({reason}); run it again, and it goes on with the files that are missing"
+        return f"the connection failed ({reason}); run it again to fetch or send the missing files"
     return " ".join(str(error).split()).rstrip(".")

@@ -1,4 +1,4 @@
-"""What the GNU C library does with freed memory: a page that runs for weeks should be small, training quick."""
+"""Tunes how the GNU C library handles freed memory: to keep a long-running page small, and training fast."""
 
 import ctypes
 
@@ -7,31 +7,31 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8
 
 
 def limit_pools(count: int) -> bool:
-    """Lets all threads take memory from `count` pools, and tells whether that can be had; before there are threads.
+    """Limits all threads to `count` memory pools. Call it before starting threads. Returns whether it took effect.
 
-    The GNU C library would make up to eight times as many pools as there are cores. Each breaks into pieces of its own as
-    photos and tensors come and go, so memory climbs for hours. With other C libraries this does nothing.
+    By default the GNU C library makes up to eight pools per core. Each fragments separately as photos and tensors come
+    and go, so memory climbs for hours. With other C libraries this does nothing.
     """
     return _call("mallopt", M_ARENA_MAX, count)
 
 
 def trim() -> bool:
-    """Returns to the system what was freed but is still held, and tells whether there was such.
+    """Returns freed memory to the system. Returns whether there was any.
 
-    The GNU C library keeps freed memory: after some minutes of photos and tensors that is half a gigabyte. Takes
+    The GNU C library keeps freed memory: half a gigabyte after some minutes of photos and tensors. This takes
     milliseconds. With other C libraries it does nothing.
     """
     return _call("malloc_trim", 0)
 
 
 def hold() -> bool:
-    """Keeps all memory that is freed from now on for later, and tells whether that can be had.
+    """Keeps all memory freed from now on for reuse. Returns whether it took effect.
 
-    Training takes and frees the same large pieces in every step. The GNU C library would return each to the system, which
-    clears it before it gives it out again: a seventh of the time that train.finetune took on two cores. With other C
-    libraries this does nothing.
+    Training allocates and frees the same large blocks in every step. By default the GNU C library returns each to the
+    system, which clears it before reuse: a seventh of train.finetune's time on two cores. With other C libraries this
+    does nothing.
     """
-    options = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**28}  # the last is what it asks for at a time
+    options = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**28}  # the last: how much to request at a time
     return all(_call("mallopt", option, value) for option, value in options.items())
 
 

@@ -1,4 +1,4 @@
-"""One loader for every photo: a path, bytes, a PIL image or an array becomes plain sRGB pixels."""
+"""One loader for all photos: turns a path, bytes, a PIL image or an array into plain sRGB pixels."""
 
 import io
 import os
@@ -15,38 +15,38 @@ PHOTO_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
     ".heic", ".heif", ".avif", ".ppm", ".pgm", ".jp2",
 })
-# What a file may be, whatever its name. Pillow reads some 40 formats and would try them all: it has EPS drawn by
-# Ghostscript, a program of its own, and damaged files do harm in the decoders that hardly anyone uses. These are the
-# formats of cameras, phones, browsers, scanners and paint programs; all are decoded within this process.
+# The formats accepted, whatever a file's name. By default Pillow would try some 40: it runs EPS through an external
+# program, Ghostscript, and damaged files do harm in rarely used decoders. These are the formats of cameras, phones,
+# browsers, scanners and paint programs; all are decoded within this process.
 FORMATS = (
-    "JPEG",  # also MPO, several pictures in one, as some phones and cameras save them
+    "JPEG",  # also MPO, several pictures in one file, from some phones and cameras
     "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF", "DIB", "ICO", "PCX", "QOI", "SGI", "TGA",
 )
 # fmt: on
-HEIF = "HEIF"  # beside them, once pillow-heif has registered it
+HEIF = "HEIF"  # also accepted, once pillow-heif has registered it
 
 PhotoSource = str | os.PathLike | bytes | Image.Image | np.ndarray
 
 
 class PhotoError(ValueError):
-    """A photo cannot be used; the message is one plain sentence that says why."""
+    """A photo cannot be used; the message says why in one plain sentence."""
 
 
 def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
-    """Loads a photo upright, in sRGB, on white where it was transparent.
+    """Loads a photo upright, in sRGB, with transparency over white.
 
     Args:
         source: a path, an encoded file as bytes, a PIL image, or an array (height, width) or
-            (height, width, 1, 3 or 4) of uint8, uint16, bool or float (0..1). Of an animation,
-            the first frame is taken. Files are of one of `FORMATS`, or HEIC, which needs pillow-heif.
-        at_least: let large photos shrink while they are decoded, to no less than this many
-            pixels on either side. Much faster for large JPEGs.
+            (height, width, 1, 3 or 4) of uint8, uint16, bool or float (0..1). An animation gives
+            its first frame. Files must be in one of `FORMATS`, or HEIC, which needs pillow-heif.
+        at_least: shrink large photos during decoding, to no less than this many pixels on
+            either side. Much faster for large JPEGs.
 
     Returns:
         RGB pixels, uint8 (height, width, 3).
 
     Raises:
-        PhotoError: the photo is missing, empty, truncated, no photo at all, or has more than
+        PhotoError: the photo is missing, empty, truncated, not a photo, or has more than
             100 million pixels.
     """
     try:
@@ -57,7 +57,7 @@ def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
         else:
             image = _open(source)
         _check_size(image)
-        if at_least and image is not source:  # a caller's own image stays as it is
+        if at_least and image is not source:  # the caller's own image stays unchanged
             image.draft(None, (at_least, at_least))  # JPEG only: decodes at 1/2, 1/4 or 1/8
         image.load()
         return np.array(_to_rgb(image, at_least))
@@ -65,7 +65,7 @@ def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
         raise
     except Image.DecompressionBombError as error:
         raise PhotoError(_too_large()) from error
-    # On damaged files the decoders of the many formats raise errors of almost any kind.
+    # On damaged files, the many decoders raise errors of almost any kind.
     except Exception as error:
         raise PhotoError("This file is damaged or cut short, so it cannot be read as a photo.") from error
 
@@ -82,10 +82,10 @@ def squash(photo: np.ndarray, size: int, interpolation: str = "bicubic") -> np.n
 
 
 def load_square(source: PhotoSource, size: int, interpolation: str = "bicubic") -> np.ndarray:
-    """Loads a photo as a network sees it: RGB uint8 (size, size, 3), the whole photo squashed to a square.
+    """Loads a photo as a network sees it: RGB uint8 (size, size, 3), the whole photo squashed into a square.
 
     Raises:
-        PhotoError: as `load_photo`.
+        PhotoError: as for `load_photo`.
     """
     return squash(load_photo(source, at_least=size), size, interpolation)
 
@@ -96,20 +96,20 @@ def list_photos(folder: Path) -> list[Path]:
 
 
 def may_be_photo(start: bytes) -> bool:
-    """Whether a file that begins so can be one that `load_photo` reads; True if the beginning does not tell.
+    """Whether `load_photo` might read a file with this beginning; True if the beginning does not decide it.
 
     Args:
-        start: the first 4096 bytes, or all if there are fewer.
+        start: the first 4096 bytes, or the whole file if it is shorter.
     """
     if start[4:8] == b"ftyp":  # HEIC, HEIF, AVIF
         return True
     Image.init()
     for name in FORMATS:
-        if name not in Image.OPEN:  # a Pillow that was built without it
+        if name not in Image.OPEN:  # this Pillow was built without it
             continue
         factory, accept = Image.OPEN[name]
         with suppress(SyntaxError, IndexError, TypeError, ValueError, struct.error, OSError):
-            # TGA has no signature: there the header decides.
+            # TGA has no signature: its header decides.
             if accept(start[:16]) if accept else factory(io.BytesIO(start), ""):
                 return True
     return False
@@ -144,7 +144,7 @@ def _open(source: str | os.PathLike | bytes) -> Image.Image:
 
 
 def _register_heif() -> None:
-    # Imported only when a HEIC file comes: it loads a large codec library.
+    # Imported only for a HEIC file: it loads a large codec library.
     try:
         import pillow_heif
     except ImportError as error:
@@ -175,7 +175,7 @@ def _to_uint8(array: np.ndarray) -> np.ndarray:
         top = array.max(initial=0)
         scale = 255 if top <= 1 else 1 if top <= 255 else 255 / top
         return (array.clip(0) * scale).round().astype(np.uint8)
-    if array.dtype.kind in "ui":  # 16 bits, also where they come in a wider type
+    if array.dtype.kind in "ui":  # 16 bits, even in a wider type
         return (array.clip(0, 65535) >> 8).astype(np.uint8) if array.max(initial=0) > 255 else array.astype(np.uint8)
     raise PhotoError(f"An array of {array.dtype} is not a photo; uint8 is.")
 
@@ -207,7 +207,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
             if converted is not None:
                 return converted
-        # A broken profile, or one for another kind of pixels: the photo is still worth seeing.
+        # A broken profile, or one for another color mode: use the photo without it.
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             pass
     return image.convert("RGB")

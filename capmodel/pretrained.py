@@ -1,4 +1,4 @@
-"""Where models are found: bundled with the package, in a folder, or on the Hugging Face Hub."""
+"""Finds models: bundled with the package, in a folder, or on the Hugging Face Hub."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from capmodel.resources import MODELS
 
 
 def find(source: str | Path) -> Path:
-    """The folder of a model: a bundled one by its name, else a folder, else one of the Hub's, by its id ``"owner/name"``.
+    """The folder of a model: a bundled one by name, else a folder, else one on the Hub by its id ``"owner/name"``.
 
     Raises:
-        FileNotFoundError: it is none of these, or the Hub could not give it; the message says what there is.
+        FileNotFoundError: no such model was found, or the download failed; the message lists the bundled names.
     """
     bundled = {path.name: path for path in sorted(MODELS.iterdir())} if MODELS.is_dir() else {}
     if str(source) in bundled:
@@ -19,17 +19,17 @@ def find(source: str | Path) -> Path:
     if Path(source).is_dir():
         return Path(source)
     names = ", ".join(bundled) or "there is none"
-    message = f"There is no model {str(source)!r}: it is neither a bundled one ({names}) nor a folder"
+    message = f"There is no model {str(source)!r}: it is neither a bundled model ({names}) nor a folder"
     if str(source).count("/") != 1:
         raise FileNotFoundError(f"{message} nor a Hub id such as 'owner/name'.")
     try:
         return hub.download(str(source), ["*.json", "*.safetensors", "*.model", hub.CARD])
     except hub.HubError as error:
-        raise FileNotFoundError(f"{message}, and the Hugging Face Hub could not give it: {error}.") from error
+        raise FileNotFoundError(f"{message}, and downloading it from the Hugging Face Hub failed: {error}.") from error
 
 
 def siblings(folder: Path) -> list[Path]:
-    """The models beside a model that share its backbone, by name."""
+    """The models beside a model that share its backbone, sorted by name."""
     return [other for other in sorted(folder.parent.iterdir()) if _share_backbone(folder, other)]
 
 
@@ -39,5 +39,5 @@ def _share_backbone(folder: Path, other: Path) -> bool:
         return False
     try:
         return base_folder(other) == base_folder(folder)
-    except (ValueError, AttributeError):  # whatever lies there, it is no model of ours
+    except (ValueError, AttributeError):  # not one of our models
         return False

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-# Installed, they lie inside the package; in a checkout, beside it.
+# Once installed, they are inside the package; in a checkout, beside it.
 ASSETS = _HERE / "assets" if (_HERE / "assets").is_dir() else _HERE.parent / "assets"
 MODELS = ASSETS / "models"
 PHOTOS = ASSETS / "photos"

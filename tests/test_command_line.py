@@ -99,7 +99,7 @@ def test_a_damaged_model_is_explained_in_one_line(program, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
-    assert f"{weights} is no whole safetensors file" in done.stderr
+    assert f"{weights} is not a complete safetensors file" in done.stderr
 
 
 def test_an_empty_folder_is_explained(capsys, tmp_path):

@@ -1,1 +1,1 @@
-"""Millions of photos, on the cores or GPUs of many machines."""
+"""Captions millions of photos on the cores or GPUs of many machines."""

@@ -1,17 +1,17 @@
-"""Captions a million photos on the cores or GPUs of one machine or many, with Ray Data; goes on where it was cut off.
+"""Captions a million photos on the cores or GPUs of one machine or many, with Ray Data. Interrupted runs resume.
 
     pip install "capmodel[bulk]"
     python -m capmodel.bulk photos/ --out captions
     python -m capmodel.bulk shards/ table.parquet --out captions --model sparsemax --beam 3 --workers 8
-    python -m capmodel.bulk /shared/photos --out /shared/captions --address auto --gpus   # a Ray cluster that runs
+    python -m capmodel.bulk /shared/photos --out /shared/captions --address auto --gpus   # a running Ray cluster
 
 A source is a photo, a Parquet file, a webdataset shard (.tar), or a folder with any of them. The results are Parquet
-files, a row a photo: key, caption, words, probabilities, maps (for each word a number a cell of the grid, 8 x 8 in the
-bundled models, row by row from the top), and error, why there is no caption. After a crash the same command goes on;
-photos that came meanwhile are added.
+files with one row per photo: key, caption, words, probabilities, maps (for each word one number per cell of the grid,
+8 x 8 in the bundled models, row by row from the top), and error, which says why there is no caption. After a crash,
+repeat the same command to resume; it also picks up new photos.
 
-The pipeline: parts of the plan -> tasks that load their photos -> actors, each with a captioner, that write them.
-`capmodel.bulk.parts` says why no photo is lost or doubled.
+The pipeline: parts of the plan -> tasks that load their photos -> actors, each with a captioner, that write results.
+`capmodel.bulk.parts` explains why no photo is lost or duplicated.
 """
 
 import argparse
@@ -30,24 +30,29 @@ from capmodel.bulk.sources import Place, SourceError, list_source
 from capmodel.captioner import BATCH_SIZE, Captioner
 from capmodel.decoding.beam_search import DecodeOptions
 
-PART_SIZE = 256  # photos; as squares, 50 MB
+PART_SIZE = 256  # photos; 50 MB as squares
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit status 0. Photos with an error are in the results, and no failure."""
+    """Runs the command line. Returns the exit status 0: photos with an error are part of the results, not failures."""
     parser = argparse.ArgumentParser(
         prog="python -m capmodel.bulk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the results; all workers see it")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="for the results; all workers must see it"
+    )
     parser.add_argument("--model", default="softmax", metavar="NAME_OR_FOLDER_OR_HUB_ID", help="default: softmax")
     parser.add_argument("--beam", type=int, default=5, help="captions kept during the search; 1 is greedy (default 5)")
-    parser.add_argument("--workers", type=int, metavar="N", help="captioners (default: one a core, or one a GPU)")
+    parser.add_argument("--workers", type=int, metavar="N", help="captioners (default: one per core or GPU)")
     parser.add_argument(
-        "--batch-size", type=int, default=BATCH_SIZE, help="photos a forward pass (default %(default)s)"
+        "--batch-size", type=int, default=BATCH_SIZE, help="photos per forward pass (default %(default)s)"
     )
     parser.add_argument(
-        "--part-size", type=int, default=PART_SIZE, help="photos a file; what one crash can cost (default %(default)s)"
+        "--part-size",
+        type=int,
+        default=PART_SIZE,
+        help="photos per file, the most that a crash can cost (default %(default)s)",
     )
     parser.add_argument("--image-column", metavar="NAME", help="of Parquet files (default: image, else bytes)")
     parser.add_argument(
@@ -56,12 +61,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--gpus", action="store_true", help="a GPU for each captioner")
     parser.add_argument("--address", help="of a Ray cluster to join, or auto (default: this machine alone)")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report home; it reads this when imported
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports usage; it reads this on import
     try:
         import ray.data
     except ImportError as error:
         parser.error(
-            f"captioning in bulk needs Ray Data, which is not there ({error}): "
+            f"bulk captioning needs Ray Data, which cannot be imported ({error}): "
             'pip install "capmodel[bulk]", or in a checkout pip install ".[bulk]"'
         )
     for name in ("workers", "batch_size", "part_size"):
@@ -72,19 +77,19 @@ def main(arguments: list[str] | None = None) -> int:
         DecodeOptions(beam=options.beam)
         captioner = Captioner.from_pretrained(options.model)
         size, interpolation = captioner.model.config.image_size, captioner.model.encoder.interpolation
-        del captioner  # it only had to be there; each worker loads its own
+        del captioner  # only to check that it loads; each worker loads its own
         parts = _parts(options)
     except (ValueError, RuntimeError, OSError) as error:
         parser.error(str(error))
     undone = [part for part in parts if not is_done(options.out, part["part"], len(part["keys"]))]
     photos, left = (sum(len(part["keys"]) for part in some) for some in (parts, undone))
     print(f"{photos:,} photos, {photos - left:,} of them captioned before.", file=sys.stderr)
-    # Of parts with no photo in these sources, as after another SOURCE was given. They wait until it is given again.
+    # Parts with no photo in these sources, as after a change of SOURCE. They wait until their source is given again.
     waiting = [part for part in undone if not any(part["places"])]
     undone = [part for part in undone if any(part["places"])]
     if waiting:
         missing = sum(len(part["keys"]) for part in waiting)
-        print(f"{missing:,} of them are not in these sources and stay without a caption.", file=sys.stderr)
+        print(f"{missing:,} of them are not in these sources and remain without a caption.", file=sys.stderr)
 
     address = options.address or os.environ.get("RAY_ADDRESS") or "local"
     errors = 0
@@ -134,24 +139,24 @@ def _start(address: str) -> None:
 
     dashboard = False if address == "local" else None
     ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.WARNING)
-    ray.data.DataContext.get_current().enable_progress_bars = False  # they count parts; ours counts photos
+    ray.data.DataContext.get_current().enable_progress_bars = False  # they count parts; our bar counts photos
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
 def _pipeline(parts: list[dict], options: argparse.Namespace, size: int, interpolation: str) -> Iterator[dict]:
-    """Captions parts; gives one row a part, as `CaptionPart` returns it, in the order in which they are finished."""
+    """Captions parts. Yields one row per part, as `CaptionPart` returns it, in the order in which parts finish."""
     import ray
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
     cluster = ray.cluster_resources()
     cores, gpus = cluster.get("CPU", 1), int(cluster.get("GPU", 0))
     if options.gpus and not gpus:
-        raise SystemExit("This Ray cluster has no GPU: leave --gpus out.")
+        raise SystemExit("This Ray cluster has no GPU: omit --gpus.")
     workers = min(options.workers or int(gpus if options.gpus else cores), len(parts))
     share = cores / workers
     share = int(share) if share >= 1 else share  # Ray takes fractions only below 1
-    # What captions holds its resource for the whole run. What loads must never wait for the same one, so it takes the
-    # other: cores beside GPUs; and where captioners hold all cores, none, and is counted instead.
+    # Captioners hold their resource for the whole run. Loaders must never wait for that resource, so they take another:
+    # cores if captioners hold GPUs; if captioners hold all cores, none, with a limit on their number instead.
     loading: dict[str, Any]
     captioning: dict[str, Any]
     if options.gpus:
@@ -168,9 +173,9 @@ def _pipeline(parts: list[dict], options: argparse.Namespace, size: int, interpo
         "threads": 1 if options.gpus else max(1, int(share)),
         "device": "cuda" if options.gpus else "cpu",
     }
-    # A block a part: it is what is done again when a worker dies. Ray Data starts tasks and actors again without limit.
+    # One block per part: the unit repeated when a worker dies. Ray Data restarts tasks and actors without limit.
     captioning |= {"fn_constructor_kwargs": captioner, "compute": ActorPoolStrategy(size=workers)}
-    # What is ignored here: Ray's types know no functions with more arguments, and no classes.
+    # Ignored below: Ray's types allow neither functions with more arguments nor classes.
     loaded = ray.data.from_items(parts, override_num_blocks=len(parts)).map(
         load_part,  # pyright: ignore[reportArgumentType]
         fn_kwargs=load,

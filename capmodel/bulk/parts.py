@@ -1,15 +1,16 @@
-"""The parts in which `capmodel.bulk` works, so that no photo is lost or captioned into two files.
+"""Divides the work of `capmodel.bulk` into parts, so that no photo is lost or captioned into two files.
 
-Ray runs a task again when its worker dies, maybe after the task had written its result, and a worker may outlive a
-killed run for some seconds. So nothing here depends on how often something is done:
+Ray repeats a task when its worker dies, perhaps after the task has written its result, and a worker may outlive a
+killed run for some seconds. So every step here can safely be repeated:
 
-1. The plan, one file, gives each key to one part. It is written before any work, is replaced as a whole, and only grows
+1. The plan, one file, assigns each key to one part. It is written before any work, replaced as a whole, and only grows
    at its end: part 17 has the same keys in every run.
-2. Part 17 has one file, ``part-000017.parquet``, with just these keys. It is written under another name, forced to
-   the disk and then renamed, which is atomic. Written twice, it replaces itself.
+2. Part 17 has one file, ``part-000017.parquet``, with exactly these keys. It is written under another name, forced to
+   disk and then renamed, which is atomic. Writing it twice replaces it.
 
-From 1 and 2: at any moment a key is in one file at most, and when each part has its file, in exactly one. A run does the
-parts that have no file. One run at a time may use a folder: two that find new photos would both write the plan.
+It follows from 1 and 2 that a key is in at most one file at any moment, and in exactly one when each part has its file.
+A run processes the parts without a file. Only one run at a time may use a folder: two would both write the plan if they
+found new photos.
 """
 
 import json
@@ -28,18 +29,18 @@ from capmodel.captioner import Captioner
 from capmodel.decoding.beam_search import DecodeOptions
 from capmodel.photos import PhotoError
 
-PLAN = "_plan.parquet"  # readers of a folder of Parquet files leave names out that begin with _ or a point
-SETTINGS = b"capmodel.bulk"  # what the results depend on, in the plan's metadata
+PLAN = "_plan.parquet"  # readers of Parquet folders skip names that begin with _ or a dot
+SETTINGS = b"capmodel.bulk"  # key in the plan's metadata for the settings that the results depend on
 
 
 def update_plan(out: Path, settings: dict, sources: Iterable[Iterable[str]], size: int) -> list[list[str]]:
-    """Reads the plan and adds the keys that are not in it, as parts at its end.
+    """Reads the plan and appends the keys that it lacks, as new parts.
 
     Args:
-        out: the folder of the results.
-        settings: what the captions depend on; all runs of a folder must have the same.
-        sources: the keys of each source. No part is of two sources, so each source can be finished by itself.
-        size: photos a part, at most.
+        out: the folder for the results.
+        settings: the settings that captions depend on; all runs into a folder must have the same.
+        sources: the keys of each source. No part mixes two sources, so each source can be finished separately.
+        size: the most photos in a part.
 
     Returns:
         The keys of each part.
@@ -69,7 +70,7 @@ def update_plan(out: Path, settings: dict, sources: Iterable[Iterable[str]], siz
 
 
 def is_done(out: Path, part: int, photos: int) -> bool:
-    """Whether a part has its file. One that was damaged later, such as by a copy cut short, does not count."""
+    """Whether a part has its file. A file damaged later, such as by an incomplete copy, does not count."""
     import pyarrow
     from pyarrow import parquet
 
@@ -80,14 +81,14 @@ def is_done(out: Path, part: int, photos: int) -> bool:
 
 
 class CaptionPart:
-    """An actor: loads the captioner once, then captions and writes one part after the other.
+    """An actor: loads the captioner once, then captions and writes one part after another.
 
     Args:
-        model: as of `Captioner.from_pretrained`.
-        out: the folder of the results.
+        model: as for `Captioner.from_pretrained`.
+        out: the folder for the results.
         beam: captions kept during the search.
-        batch_size: photos a forward pass.
-        threads: processor cores for it.
+        batch_size: photos per forward pass.
+        threads: processor cores to use.
         device: "cpu" or "cuda".
     """
 
@@ -98,9 +99,9 @@ class CaptionPart:
         self.out, self.options, self.batch_size = out, DecodeOptions(beam=beam, alternatives=0), batch_size
 
     def __call__(self, row: dict) -> dict:
-        """Takes what `load_part` gives, and returns how many photos and errors it wrote."""
+        """Takes the result of `load_part`; returns how many photos and errors it wrote."""
         part, keys, errors = row["part"], row["keys"], row["errors"]
-        if not is_done(self.out, part, len(keys)):  # else it was, and then its worker died
+        if not is_done(self.out, part, len(keys)):  # else it was written before its worker died
             good = (square for square, error in zip(row["squares"], errors, strict=True) if error is None)
             found = self.captioner.stream(good, self.options, self.batch_size)
             results = [next(found) if error is None else error for error in errors]
@@ -136,12 +137,12 @@ def _table(keys: Sequence[str], results: Sequence[Caption | PhotoError | str], c
 
 
 def _write(table, path: Path) -> None:
-    """Writes a Parquet file that is there either whole or not at all, even if the machine fails."""
+    """Writes a Parquet file either completely or not at all, even if the machine fails."""
     from pyarrow import parquet
 
     other = path.with_name(f".{path.name}.{uuid4().hex}")
     with other.open("wb") as file:
-        parquet.write_table(table, file, compression="zstd", use_dictionary=False)  # no value comes often
+        parquet.write_table(table, file, compression="zstd", use_dictionary=False)  # values rarely repeat
         file.flush()
         os.fsync(file.fileno())
     other.replace(path)

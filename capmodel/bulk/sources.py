@@ -1,7 +1,7 @@
-"""Where the photos of `capmodel.bulk` lie: files of their own, rows of Parquet files, members of webdataset shards.
+"""Lists and reads the photos for `capmodel.bulk`: single files, rows of Parquet files, members of webdataset shards.
 
-Listing gives each photo a key that stays the same from run to run, and its place. Only names, the columns of keys and
-the headers of shards are read for it. Reading takes places, in any process that sees the same file system.
+Listing gives each photo its place and a key that is the same in every run. It reads only names, key columns and the
+headers of shards. Reading takes places, in any process that sees the same file system.
 """
 
 import logging
@@ -14,26 +14,26 @@ from typing import NamedTuple
 
 from capmodel.photos import PhotoError, PhotoSource, list_photos
 
-IMAGE_COLUMNS = ("image", "bytes")  # the first that is there
+IMAGE_COLUMNS = ("image", "bytes")  # the first that exists
 KEY_COLUMN = "key"
-MEMBERS = frozenset({"jpg", "jpeg", "png", "webp"})  # of a webdataset sample, its photo
-ROWS_AT_ONCE = 32  # rows of a Parquet file that are held in memory
+MEMBERS = frozenset({"jpg", "jpeg", "png", "webp"})  # suffixes of the photo in a webdataset sample
+ROWS_AT_ONCE = 32  # rows of a Parquet file held in memory
 
 log = logging.getLogger(__name__)
 
 
 class SourceError(ValueError):
-    """The sources cannot be used as they are; the message is one sentence that says why."""
+    """The sources cannot be used as they are; the message says why in one sentence."""
 
 
 class Place(NamedTuple):
-    """Where the encoded photo lies.
+    """Where an encoded photo is stored.
 
     Attributes:
-        file: absolute path, as bytes, since not every name of a file is valid text.
-        column: in a Parquet file, the column of the photo; else empty.
-        position: the row in a Parquet file, or the first byte in a shard; in a file of its own 0.
-        size: bytes in a shard; else 0.
+        file: absolute path, as bytes, because not every file name is valid text.
+        column: the photo's column in a Parquet file; else empty.
+        position: the row in a Parquet file, or the first byte in a shard; else 0.
+        size: the number of bytes in a shard; else 0.
     """
 
     file: bytes
@@ -45,20 +45,20 @@ class Place(NamedTuple):
 def list_source(
     source: Path, out: Path, image_column: str | None = None, key_column: str | None = None
 ) -> Iterator[tuple[str, Place]]:
-    """Every photo of a source with its key, sorted by file, then in the file's own order.
+    """Yields every photo of a source with its key, sorted by file, then in the file's own order.
 
-    The key is, of a file of its own, its path below the folder; of a row, the value of the key column, else
-    ``FILE:ROW``; of a member of a shard, ``SHARD/KEY``.
+    The key of a single file is its path below the folder; of a row, the value in the key column, else ``FILE:ROW``;
+    of a shard's member, ``SHARD/KEY``.
 
     Args:
         source: a photo, a ``.parquet`` file, a ``.tar`` shard, or a folder with any of them, at any depth.
-        out: a folder that is left out, since results are no source.
-        image_column: of Parquet files: binary, or a struct with a binary ``bytes``, as Hugging Face data sets
-            have it. None: the first of `IMAGE_COLUMNS`.
-        key_column: of Parquet files. None: `KEY_COLUMN` if it is there.
+        out: the folder for the results, which is skipped.
+        image_column: in Parquet files: binary, or a struct with a binary ``bytes``, as in Hugging Face data
+            sets. None: the first of `IMAGE_COLUMNS`.
+        key_column: in Parquet files. None: `KEY_COLUMN` if it exists.
 
     Raises:
-        SourceError: a file is not there or damaged, or a Parquet file that was named lacks the column.
+        SourceError: a file is missing or damaged, or a Parquet file given as source lacks the column.
     """
     source, out = source.resolve(), out.resolve()
     if not source.is_dir():
@@ -70,15 +70,15 @@ def list_source(
             continue
         try:
             yield from _list_file(path, path.relative_to(source).as_posix(), image_column, key_column)
-        except _NoColumnError as error:  # such as the tables of addresses that lie beside downloaded shards
+        except _NoColumnError as error:  # such as the tables of addresses beside downloaded shards
             log.warning("Left out: %s", error)
 
 
 def read_places(places: Sequence[Place]) -> Iterator[PhotoSource | PhotoError]:
-    """What `load_photo` takes, or why there is nothing, for each place and in the same order.
+    """Yields a source for `load_photo`, or an error, for each place in the same order.
 
     Raises:
-        OSError: a shard or a Parquet file cannot be read any more.
+        OSError: a shard or a Parquet file can no longer be read.
     """
     for (name, column), found in groupby(places, key=lambda place: (place.file, place.column)):
         path, group = Path(os.fsdecode(name)), list(found)
@@ -98,7 +98,7 @@ class _NoColumnError(SourceError):
 
 
 def _list_file(path: Path, name: str, image_column: str | None, key_column: str | None) -> Iterable[tuple[str, Place]]:
-    name = name.encode("utf-8", "backslashreplace").decode()  # a key is text, whatever the file is called
+    name = name.encode("utf-8", "backslashreplace").decode()  # a key must be text, even if the file name is not
     if not path.is_file():
         raise SourceError(f"{path} does not exist.")
     if path.suffix.lower() == ".parquet":
@@ -135,7 +135,7 @@ def _list_rows(path: Path, name: str, image_column: str | None, key_column: str 
 
 
 def _photos(file, column: str) -> bool:
-    """Whether a Parquet file has the column, and it holds bytes."""
+    """Whether a Parquet file has this column, with bytes in it."""
     from pyarrow import types
 
     if column not in file.schema_arrow.names:
@@ -149,13 +149,14 @@ def _photos(file, column: str) -> bool:
 def _list_members(path: Path, name: str) -> Iterator[tuple[str, Place]]:
     before = None
     try:
-        with tarfile.open(path, "r:") as shard:  # not compressed: photos are, and members can be read one by one
+        # No outer compression: photos are compressed already, and members can be read one by one.
+        with tarfile.open(path, "r:") as shard:
             while member := shard.next():
-                shard.members = []  # pyright: ignore[reportAttributeAccessIssue]  # undocumented; it would keep them all
+                shard.members = []  # pyright: ignore[reportAttributeAccessIssue]  # undocumented; else it keeps all
                 folder, _, base = member.name.rpartition("/")
                 key, _, kind = base.partition(".")
                 key = f"{folder}/{key}" if folder else key
-                # Members of a sample lie side by side; of two photos in it, the first is taken.
+                # Members of a sample are adjacent; if it has two photos, take the first.
                 if member.isfile() and kind.lower() in MEMBERS and key != before:
                     before = key
                     text = f"{name}/{key}".encode("utf-8", "backslashreplace").decode()

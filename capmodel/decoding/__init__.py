@@ -1,1 +1,1 @@
-"""From the network to words: the tokenizer, beam search, and the other words it might have written."""
+"""From network to words: the tokenizer, beam search, and the alternatives to each word."""

@@ -1,7 +1,7 @@
 """The words that the model might have written instead.
 
-At each word beam search notes the most probable first tokens. Some of them are whole words, others
-only begin one ("sk"). These are completed here, for all words of all captions at once.
+For each word, beam search keeps the most probable first tokens. Some of them are whole words; others
+only begin one ("sk"). They are completed here, for all words of all captions at once.
 """
 
 from collections import defaultdict
@@ -18,13 +18,13 @@ from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN, Tokenizer
 from capmodel.model.decoder import Memory
 from capmodel.model.fast_decoder import FastDecoder
 
-MAX_PIECES = 8  # of one word
+MAX_PIECES = 8  # tokens in one word
 
 Alternatives = list[tuple[str, float]]
 
 
 class _Beginning(NamedTuple):
-    """The first token of a word that might stand at a place, and the decoder's state before it."""
+    """The first token of an alternative word, and the decoder's state before it."""
 
     photo: int
     caption: int
@@ -46,9 +46,9 @@ def word_alternatives(
     """The most probable other words at each word of each caption.
 
     Args:
-        memory: of B photos.
+        memory: of B photos, from `decoder.prepare`.
         found: the captions of each photo.
-        count: how many alternatives to give, at most.
+        count: the most alternatives to return for a word.
 
     Returns:
         For each photo, caption and word: pairs of another word and its probability there, best
@@ -81,7 +81,7 @@ def _by_probability(alternative: tuple[str, float]) -> float:
 
 
 def _first_tokens(tokenizer: Tokenizer, hypothesis: Hypothesis, step: int, count: int) -> Iterator[tuple[int, float]]:
-    """The `count` most probable tokens at a step that begin a word, with their log-probabilities."""
+    """At one step, the `count` most probable tokens that begin a word, with their log-probabilities."""
     pairs = zip(*(values[step].tolist() for values in hypothesis.top_k), strict=True)
     usable = (pair for pair in pairs if pair[0] not in (PAD, UNKNOWN, START) and tokenizer.begins_word(pair[0]))
     return islice(usable, count)
@@ -90,13 +90,13 @@ def _first_tokens(tokenizer: Tokenizer, hypothesis: Hypothesis, step: int, count
 def _complete(
     decoder: FastDecoder, tokenizer: Tokenizer, memory: Memory, beginnings: Sequence[_Beginning]
 ) -> list[tuple[list[int], Tensor]]:
-    """Writes on after each beginning as long as the most probable token continues the word.
+    """Extends each beginning for as long as the most probable token continues the word.
 
-    Returns the tokens of each word and its log-probability.
+    Returns each word's tokens and log-probability.
     """
     if not beginnings:
         return []
-    # The decoder takes equally many rows of each photo; rows that stay empty hold the end.
+    # The decoder takes the same number of rows for each photo; unused rows hold the end token.
     columns, width = [], defaultdict(int)
     for beginning in beginnings:
         columns.append(width[beginning.photo])

@@ -1,4 +1,4 @@
-"""Beam search, for many photos and all their beams in one matrix product a step."""
+"""Beam search for many photos and all their beams, with one matrix product per step."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ class DecodeOptions:
     """How captions are searched.
 
     Attributes:
-        beam: hypotheses kept a photo; 1 is greedy decoding.
-        candidates: finished captions returned a photo, at most `beam`.
-        length_penalty: a caption's score is its log-probability over (number of tokens) ** this;
+        beam: hypotheses kept per photo; 1 is greedy decoding.
+        candidates: finished captions returned per photo, at most `beam`.
+        length_penalty: a caption's score is its log-probability divided by (number of tokens) ** length_penalty;
             0 does not normalise and favours short captions (Wu et al. 2016, section 7).
-        max_tokens: the longest caption, in tokens without start and end.
+        max_tokens: the longest caption, in tokens, without start and end.
         no_repeated_trigram: never write the same three tokens twice (Paulus et al. 2018).
-        alternatives: other words reported for each word, at most.
+        alternatives: the most alternatives reported for each word.
 
     Raises:
-        ValueError: a value out of range.
+        ValueError: a value is out of range.
     """
 
     beam: int = 5
@@ -39,7 +39,7 @@ class DecodeOptions:
 
     @property
     def top_k(self) -> int:
-        """R, the tokens noted at each step: some of them do not begin a word, so more than are reported."""
+        """R, the tokens kept at each step: more than are reported, because some do not begin a word."""
         return 2 * self.alternatives + 1
 
     def __post_init__(self):
@@ -55,14 +55,14 @@ class DecodeOptions:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One caption as tokens. T tokens, without start and end.
+    """One caption as T tokens, without start and end.
 
     Attributes:
         tokens: the T token ids.
-        score: the length-normalised log-probability that ranked it.
+        score: the length-normalised log-probability, by which captions are ranked.
         logprobs: of each token, then of the end: (T + 1,).
         weights: where the decoder looked to choose each token, rows summing to 1: (T, L).
-        top_k: the most probable tokens at each step, the chosen one maybe among them, as ids and
+        top_k: the most probable tokens at each step, which may include the chosen one, as ids and
             log-probabilities: (T, R) each.
         states: the decoder's state from which each token was chosen: (T, H) each.
     """
@@ -76,24 +76,24 @@ class Hypothesis:
 
 
 class _End(NamedTuple):
-    """A finished caption: it ends at a step, after what a beam had written until then."""
+    """A finished caption: the tokens of one beam up to a step, then the end."""
 
     score: float
     step: int
     beam: int
-    logprob: float  # of the end itself
+    logprob: float  # of the end token
 
 
 @dataclass
 class _Step:
-    """What the K beams of each photo did at one step, kept until captions are traced back."""
+    """The state and choices of each photo's K beams at one step, kept for tracing captions back."""
 
     weights: Tensor  # (B, K, L), where they looked
     states: State  # (B, K, H), from which they chose
     top_k: tuple[Tensor, Tensor]  # (B, K, R), ids and log-probabilities
-    parents: Tensor  # (B, K), of the beams after this step: which beam they go on
-    tokens: Tensor  # (B, K), and with which token
-    logprobs: Tensor  # (B, K), and how probable it was
+    parents: Tensor  # (B, K), the beam that each beam after this step continues
+    tokens: Tensor  # (B, K), the token that it adds
+    logprobs: Tensor  # (B, K), the token's log-probability
 
 
 @torch.inference_mode()
@@ -103,16 +103,16 @@ def beam_search(
     options: DecodeOptions = DecodeOptions(),
     prefixes: Sequence[Sequence[int]] | None = None,
 ) -> list[list[Hypothesis]]:
-    """Searches the most probable captions of B photos.
+    """Searches for the most probable captions of B photos.
 
     Args:
         decoder: in eval mode.
         memory: of the photos, from `decoder.prepare`.
-        prefixes: for each photo, the tokens that its captions must begin with (maybe none).
+        prefixes: for each photo, the tokens with which its captions must begin (may be empty).
 
     Returns:
-        For each photo its finished captions, best first: `options.candidates` of them, or fewer
-        where that many cannot be written.
+        For each photo, its finished captions, best first: `options.candidates` of them, or fewer
+        if there are not that many.
 
     Raises:
         ValueError: a prefix is longer than `options.max_tokens`.
@@ -125,7 +125,7 @@ def beam_search(
     tokens = torch.full((photos, beam), START, device=device)
     history = tokens[..., None]  # (B, K, tokens so far)
     totals = torch.full((photos, beam), -torch.inf, device=device)  # log-probability so far
-    totals[:, 0] = 0  # at the start all beams are alike: one speaks for them
+    totals[:, 0] = 0  # at the start all beams are equal, so only one counts
     rows = torch.arange(photos, device=device)[:, None]
     steps: list[_Step] = []
     ends: list[list[_End]] = [[] for _ in range(photos)]
@@ -133,8 +133,8 @@ def beam_search(
     for length in range(options.max_tokens + 1):
         logits, state, weights = decoder.step(tokens, state, memory)
         logprobs = logits.float().log_softmax(-1)  # (B, K, V)
-        # Twice the beam: were all the best ones ends, a full beam would still go on. And of any beam's best ones
-        # no more can be forbidden than four, and a token for each trigram written: see `_forbidden`.
+        # Twice the beam: even if the best `beam` tokens all end captions, a full beam continues. The extra tokens are
+        # the most that can be forbidden: four, and one for each trigram written (see `_forbidden`).
         count = min(max(options.top_k, 2 * beam + 4 + length), logprobs.shape[-1])
         likely = logprobs.topk(count)
         top_k = likely.indices[..., : options.top_k], likely.values[..., : options.top_k]
@@ -166,21 +166,21 @@ def beam_search(
 
 
 def _forced(prefixes: Sequence[Sequence[int]], length: int, options: DecodeOptions) -> dict[int, int]:
-    """The photos whose next token is given, and that token: of their prefix, or the end of the longest caption."""
+    """Photos with a forced next token, and that token: the next of the prefix, or the end at the maximum length."""
     if length == options.max_tokens:
         return dict.fromkeys(range(len(prefixes)), END)
     return {photo: prefix[length] for photo, prefix in enumerate(prefixes) if length < len(prefix)}
 
 
 def _forbidden(tokens: Tensor, history: Tensor, forced: Collection[int], options: DecodeOptions) -> Tensor:
-    """Which of C tokens (B, K, C) may not come next: bool (B, K, C), for history (B, K, 1 + tokens so far)."""
+    """Which of C tokens (B, K, C) must not come next: bool (B, K, C), given the history (B, K, 1 + tokens so far)."""
     forbidden = (tokens == PAD) | (tokens == UNKNOWN) | (tokens == START)
     length = history.shape[-1] - 1
     if length == 0:
         forbidden |= tokens == END  # a caption has at least one token
     if options.no_repeated_trigram and length >= 3:
         again = (history[..., :-2] == history[..., -2, None]) & (history[..., 1:-1] == history[..., -1, None])
-        # Where the last two tokens stood before, what followed them then; elsewhere START, forbidden anyway.
+        # Where the last two tokens occurred before: the token that followed. Elsewhere START, forbidden anyway.
         followed = torch.where(again, history[..., 2:], START)
         forbidden |= (tokens[..., None] == followed[..., None, :]).any(-1)
     if forced:
@@ -197,7 +197,7 @@ def _note_ends(
     length: int,
     options: DecodeOptions,
 ) -> None:
-    """Adds the captions that end here and are among a photo's `beam` best continuations (all (B, 2K))."""
+    """Adds captions that end at this step among a photo's `beam` best continuations. All tensors are (B, 2K)."""
     normalizer = (length + 1) ** options.length_penalty  # the end is a token too
     is_end = (tokens == END) & best.isfinite()
     for photo, rank in is_end[:, : options.beam].nonzero().tolist():
@@ -206,7 +206,7 @@ def _note_ends(
 
 
 def _is_done(ends: list[_End], total: float, length: int, options: DecodeOptions) -> bool:
-    """Whether a photo has a beam of captions, none of them worse than the best unfinished one."""
+    """Whether a photo has `beam` finished captions, none worse than the best unfinished one."""
     if total == -torch.inf:
         return True
     if len(ends) < options.beam:
@@ -217,7 +217,7 @@ def _is_done(ends: list[_End], total: float, length: int, options: DecodeOptions
 
 def _trace(steps: list[_Step], photo: int, end: _End) -> Hypothesis:
     """Follows a finished caption back to its start."""
-    path = [end.beam]  # the beam that was read at each step, from the last step to the first
+    path = [end.beam]  # the beam to read at each step, from last to first
     for step in reversed(steps[: end.step]):
         path.append(int(step.parents[photo, path[-1]]))
     path.reverse()

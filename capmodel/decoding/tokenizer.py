@@ -1,4 +1,4 @@
-"""Captions as sub-words: sentencepiece BPE there, whole words back."""
+"""Captions as sub-words: encodes with sentencepiece BPE, decodes to whole words."""
 
 import re
 from itertools import pairwise
@@ -13,7 +13,7 @@ _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 
 def normalize_caption(text: str) -> str:
-    """Lower case, words only, one space between: the form that the model learns and writes."""
+    """Lower case, words only, single spaces: the form that the model learns and writes."""
     return " ".join(_WORD.findall(text.lower().replace(" 's", "'s")))
 
 
@@ -24,11 +24,11 @@ class Tokenizer:
     Kudo & Richardson (2018), "SentencePiece".
 
     Args:
-        path: a sentencepiece model file, as `train.data.tokenizer` makes it.
+        path: a sentencepiece model file from `train.data.tokenizer`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or its special tokens are not those of this project.
+        ValueError: the file is damaged, or has other special tokens than this project.
     """
 
     def __init__(self, path: str | PathLike):
@@ -39,14 +39,14 @@ class Tokenizer:
             self._pieces = sentencepiece.SentencePieceProcessor(model_file=str(path))
         except RuntimeError as error:
             message = (
-                f"{path} is no whole sentencepiece model: it is damaged or was cut short; copy or download it again."
+                f"{path} is not a complete sentencepiece model: it is damaged or truncated; copy or download it again."
             )
             raise ValueError(message) from error
         special = tuple(getattr(self._pieces, f"{name}_id")() for name in ("pad", "unk", "bos", "eos"))
         if special != (PAD, UNKNOWN, START, END):
             raise ValueError(f"{path}: its pad, unknown, start and end tokens are {special}, not 0, 1, 2 and 3.")
         names = [self._pieces.id_to_piece(token) for token in range(len(self))]
-        # For each token, whether it goes on with the word before it.
+        # For each token, whether it continues the word before it.
         self.continues = [token > END and not name.startswith(_SPACE) for token, name in enumerate(names)]
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class Tokenizer:
         return " ".join(word for word, _, _ in self.word_spans(tokens))
 
     def begins_word(self, token: int) -> bool:
-        """Whether a new word begins with this token. The end of the caption ends a word too."""
+        """Whether this token begins a new word. The end token does, since it ends the word before it."""
         return not self.continues[token]
 
     def word_spans(self, tokens: list[int]) -> list[tuple[str, int, int]]:

@@ -1,1 +1,1 @@
-"""What a word depends on."""
+"""Measures what a word depends on."""

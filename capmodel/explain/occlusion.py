@@ -1,9 +1,9 @@
-"""Did it really look there? Hides a part of the photo and asks the model again.
+"""Did it really look there? Hides part of the photo and asks the model again.
 
 Zeiler & Fergus (2014), "Visualizing and Understanding Convolutional Networks", section 4.2, hid a
-patch of the photo to see what a network's answer hangs on. Attention says where the decoder read;
-only such a test says whether it mattered. Two controls belong to it: as many cells hidden elsewhere
-(is it this place that counts, or any hole?), and a decoder that sees no places at all, only the
+patch of the photo to see what a network's answer depends on. Attention says where the decoder read;
+only such a test says whether that mattered. It needs two controls: hiding as many cells elsewhere
+(does this place matter, or any hole?), and a decoder that sees no places at all, only the
 average of the grid (does the language model write the word anyway?).
 """
 
@@ -19,18 +19,18 @@ from capmodel.captioner import Captioner
 from capmodel.decoding.beam_search import DecodeOptions
 from capmodel.decoding.tokenizer import START
 
-DRAWS = 5  # sets of random cells
+DRAWS = 5  # random sets of cells
 
 
 @dataclass(frozen=True, eq=False)
 class Occlusion:
-    """What became of a word when cells of the photo were hidden.
+    """How hiding cells of the photo changed a word.
 
     Attributes:
-        caption: what the model writes of the photo with the cells hidden.
-        before: the word's probability on the whole photo, 0..1, after the words before it.
+        caption: the model's caption with the cells hidden.
+        before: the word's probability on the whole photo, 0..1, given the words before it.
         after: the same with the cells hidden.
-        elsewhere: the same for each of several draws of as many cells among the others.
+        elsewhere: the same with as many random other cells hidden, for each of several draws.
         blind: the same for a decoder that sees the grid's average in every cell.
     """
 
@@ -66,13 +66,13 @@ def occlude_word(
     Args:
         square: the photo from `captioner.load_square`, uint8 (S, S, 3).
         words: the caption.
-        index: of the word in question.
-        cells: to hide, numbered 0..L-1 row by row from the top left.
-        seed: of the random cells.
-        grid: of the whole photo (1, L, D), from `captioner.encode`, if it is known already.
+        index: index of the word.
+        cells: cells to hide, numbered 0..L-1 row by row from the top left.
+        seed: seed for the random cells.
+        grid: the whole photo's grid (1, L, D), from `captioner.encode`; None: compute it.
 
     Raises:
-        ValueError: no such word, no cell, all cells, or a cell that is not in the grid.
+        ValueError: there is no such word, or the cells are none, all, or not in the grid.
     """
     side = captioner.model.encoder.grid_size
     count = side**2
@@ -97,11 +97,11 @@ def occlude_word(
 def hide_cells(square: np.ndarray, cells: Iterable[int], side: int) -> np.ndarray:
     """A copy of a photo (S, S, 3) in which some cells have the mean colour of the whole photo.
 
-    Black or white patches would be things of their own; the mean colour says least.
+    Black or white patches would look like objects; the mean colour is the most neutral.
 
     Args:
-        cells: to hide, numbered 0..L-1 row by row from the top left.
-        side: of the grid in cells, L = side ** 2. Where S is no multiple of it, cells end at the nearest pixel.
+        cells: cells to hide, numbered 0..L-1 row by row from the top left.
+        side: side of the grid in cells, L = side ** 2. If S is not a multiple of it, cells end at the nearest pixel.
 
     Raises:
         ValueError: a cell is not in the grid.
@@ -119,7 +119,7 @@ def hide_cells(square: np.ndarray, cells: Iterable[int], side: int) -> np.ndarra
 
 @torch.inference_mode()
 def word_probability(captioner: Captioner, grids: Tensor, words: Sequence[str], index: int) -> Tensor:
-    """The probability of a caption's word after the words before it, on each of B grids (B, L, D): (B,)."""
+    """The probability of a caption's word given the words before it, for each of B grids (B, L, D): (B,)."""
     encode = captioner.tokenizer.encode
     before, tokens = encode(" ".join(words[:index])), encode(words[index])
     spelled = torch.tensor([before + tokens], device=grids.device)

@@ -1,4 +1,4 @@
-"""Additive attention: at every word, how much to look at each cell of the grid.
+"""Additive attention: how much to look at each cell of the grid for every word.
 
 Bahdanau et al. (2015), "Neural Machine Translation by Jointly Learning to Align and Translate";
 over photos, Xu et al. (2015), "Show, Attend and Tell".
@@ -8,15 +8,15 @@ from torch import Tensor, nn
 
 
 class AdditiveAttention(nn.Module):
-    """Looks at a grid with the decoder's state as the question.
+    """Looks at a grid, with the decoder's state as the query.
 
         a_t = linear_out(tanh(linear_e(h_e_t) + linear_d(h_d)))
 
     where h_e_t is the vector of cell t and h_d the decoder's hidden state. The normalizer turns the
-    scores a_t into weights, and the answer is the weighted sum of the grid's vectors.
+    scores a_t into weights; the context is the weighted sum of the grid's vectors.
 
-    Shapes: B photos, K decoders a photo (its captions in training, its beams in decoding), L cells,
-    D channels, H hidden size, A attention size. Keys are computed once a photo, whatever K.
+    Shapes: B photos, K decoders per photo (captions in training, beams in decoding), L cells,
+    D channels, H hidden size, A attention size. Keys are computed once per photo, whatever K is.
     """
 
     def __init__(self, channels: int, hidden: int, size: int, normalizer: nn.Module):
@@ -35,8 +35,8 @@ class AdditiveAttention(nn.Module):
         return self.look(grid, keys, self.linear_d(hidden))
 
     def look(self, grid: Tensor, keys: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        """The same for the query linear_d(h_d), (B, K, A)."""
-        # In place, since it is by far the largest tensor.
+        """As `forward`, given the query linear_d(h_d) (B, K, A)."""
+        # In place, because this is by far the largest tensor.
         scores = self.linear_out((keys[:, None] + query[:, :, None]).tanh_()).squeeze(-1)  # (B, K, L)
         weights = self.normalizer(scores)
         return weights @ grid, weights

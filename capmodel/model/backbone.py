@@ -1,4 +1,4 @@
-"""The photo becomes a grid: a timm ResNet or DenseNet without its pooling and classifier."""
+"""Turns a photo into a grid: a timm ResNet or DenseNet without its pooling and classifier."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ CONFIG, WEIGHTS = "backbone.json", "backbone.safetensors"
 
 
 def backbone_names() -> list[str]:
-    """Every timm model name that `GridEncoder` takes."""
+    """All timm model names that `GridEncoder` accepts."""
     return [name for family in FAMILIES for name in timm.list_models(module=family)]
 
 
@@ -29,7 +29,7 @@ class GridEncoder(nn.Module):
 
     Args:
         name: a timm ResNet or DenseNet, such as ``"resnet26d"`` or ``"densenet121"``; a
-            pretrained tag may follow after a dot.
+            pretrained tag may follow a dot.
         pretrained: download timm's ImageNet weights for it.
         image_size: side of the square input, in pixels; a multiple of 32.
 
@@ -39,7 +39,7 @@ class GridEncoder(nn.Module):
         interpolation: how timm resizes photos for this network, such as ``"bicubic"``.
 
     Raises:
-        ValueError: the name is in neither family, or the size is no multiple of 32.
+        ValueError: the name is in neither family, or the size is not a multiple of 32.
     """
 
     mean: Tensor
@@ -49,8 +49,8 @@ class GridEncoder(nn.Module):
         super().__init__()
         if name.partition(".")[0] not in backbone_names():
             raise ValueError(
-                f"{name!r} is neither a ResNet nor a DenseNet of timm. Names of these families look like "
-                f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.model.backbone.backbone_names() lists all."
+                f"{name!r} is neither a ResNet nor a DenseNet of timm. Such names look like "
+                f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.model.backbone.backbone_names() lists them all."
             )
         self.network: Any = timm.create_model(name, pretrained=pretrained, num_classes=0)
         config = self.network.pretrained_cfg
@@ -67,7 +67,7 @@ class GridEncoder(nn.Module):
         self.register_buffer("std", 255 * torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
 
     def normalize(self, pixels: Tensor) -> Tensor:
-        """RGB pixels (B, 3, S, S) in 0..255, of any dtype, to what the network was trained on."""
+        """Normalizes RGB pixels (B, 3, S, S) in 0..255, of any dtype, as in the network's training."""
         return (pixels.to(self.mean.dtype) - self.mean) / self.std
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -76,14 +76,14 @@ class GridEncoder(nn.Module):
         return maps.flatten(2).transpose(1, 2)
 
     def save(self, folder: Path) -> None:
-        """Writes ``backbone.json`` and ``backbone.safetensors``, as `compact` has them."""
+        """Writes ``backbone.json`` and ``backbone.safetensors``, with weights from `compact`."""
         folder.mkdir(parents=True, exist_ok=True)
         settings = {"name": self.name, "image_size": self.image_size}
         (folder / CONFIG).write_text(json.dumps(settings) + "\n")
         save_file(compact(self.state_dict()), folder / WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
-    @torch.inference_mode(False)  # weights that are made in inference mode could never be trained
+    @torch.inference_mode(False)  # weights created in inference mode could never be trained
     def load(cls, folder: Path) -> "GridEncoder":
         """Reads what `save` wrote.
 
@@ -95,7 +95,7 @@ class GridEncoder(nn.Module):
         settings = read_settings(folder, CONFIG)
         name, image_size = settings.get("name"), settings.get("image_size")
         if not isinstance(name, str) or not isinstance(image_size, int):
-            raise ValueError(f"{folder / CONFIG} does not say which backbone it is of: {settings}.")
+            raise ValueError(f"{folder / CONFIG} does not name its backbone and image size: {settings}.")
         encoder = cls(name, image_size=image_size)
         fill(encoder, read_weights(folder, WEIGHTS), folder / WEIGHTS)
         return encoder
@@ -106,9 +106,9 @@ class GridEncoder(nn.Module):
 
 
 def compact(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights as they are stored: matrices as fp16.
+    """Converts weights for storage: matrices to fp16.
 
-    Vectors stay fp32: they are few, and BatchNorm's variances can be smaller than fp16 resolves.
+    Vectors stay fp32: they are small, and BatchNorm's variances can be smaller than fp16 resolves.
     """
     return {
         name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous()

@@ -1,4 +1,4 @@
-"""Backbone and decoder as one network, and the folder that it is saved in."""
+"""Backbone and decoder as one network, and the folder it is saved in."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from capmodel.model.decoder import Decoder
 from capmodel.model.files import fill, read_settings, read_weights
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.model"
-BACKBONE = "encoder."  # how the names of the backbone's weights begin
+BACKBONE = "encoder."  # prefix of the backbone's weight names
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything that is needed to build the network that a file of weights belongs to.
+    """The settings needed to rebuild the network for a file of weights.
 
     Attributes:
         backbone: a timm ResNet or DenseNet.
@@ -28,8 +28,8 @@ class ModelConfig:
         vocabulary: number of sub-words.
         hidden: size of the LSTM and of the embeddings.
         attention_size: dimension of the space in which grid and decoder state are compared.
-        normalizer: how attention scores become weights: a name of `NORMALIZERS`.
-        dropout: in training.
+        normalizer: how attention scores become weights: a name in `NORMALIZERS`.
+        dropout: dropout probability in training.
     """
 
     backbone: str = "resnet26d"
@@ -44,10 +44,10 @@ class ModelConfig:
 class CaptionModel(nn.Module):
     """A photo and the caption so far -> the next token.
 
-    Shapes: B photos, K captions a photo, T tokens, S image size, L cells, D channels, V vocabulary.
+    Shapes: B photos, K captions per photo, T tokens, S image size, L cells, D channels, V vocabulary.
 
     Args:
-        encoder: the backbone, if it is there already and shall be shared; else a new one is made.
+        encoder: an existing backbone to share; None: create one.
     """
 
     def __init__(self, config: ModelConfig, encoder: GridEncoder | None = None):
@@ -68,11 +68,11 @@ class CaptionModel(nn.Module):
         return self.decoder(self.encoder(pixels), tokens)
 
     def save(self, folder: Path, base: str | None = None) -> None:
-        """Writes ``config.json`` and ``model.safetensors``, as `compact` has them.
+        """Writes ``config.json`` and ``model.safetensors``, with weights from `compact`.
 
         Args:
-            base: leave the backbone out, since it is that of the model in the folder of this name
-                beside this one.
+            base: the name of a folder beside this one whose model has the same backbone. The backbone
+                is then left out here.
         """
         folder.mkdir(parents=True, exist_ok=True)
         settings = {"base": base, **asdict(self.config)} if base else asdict(self.config)
@@ -83,16 +83,16 @@ class CaptionModel(nn.Module):
         save_file(compact(weights), folder / WEIGHTS, metadata={"format": "pt"})
 
     @classmethod
-    @torch.inference_mode(False)  # weights that are made in inference mode could never be trained
+    @torch.inference_mode(False)  # weights created in inference mode could never be trained
     def load(cls, folder: Path, encoder: GridEncoder | None = None) -> "CaptionModel":
         """Reads what `save` wrote, as an fp32 network in eval mode.
 
         Args:
-            encoder: the model's backbone, if it has been loaded; else it is read too.
+            encoder: the model's backbone, if already loaded; None: read it, too.
 
         Raises:
             FileNotFoundError: a file is missing in the folder.
-            ValueError: a file is damaged, the configuration has unknown fields or wrong values, or no proper base.
+            ValueError: a file is damaged, or the configuration has unknown fields, wrong values or an invalid base.
             RuntimeError: the weights do not fit the configuration.
         """
         settings = _settings(folder)
@@ -111,16 +111,16 @@ class CaptionModel(nn.Module):
 
 
 def base_folder(folder: Path) -> Path:
-    """Where a model's backbone and tokenizer are: in its own folder, or in that of its base beside it.
+    """The folder with a model's backbone and tokenizer: its own, or that of its base beside it.
 
     Raises:
-        FileNotFoundError: the folder is no model's.
+        FileNotFoundError: this is not a model folder.
         ValueError: its configuration is damaged, or the base is not the name of a folder.
     """
     base = _settings(folder).get("base")
     if base is None:
         return folder
-    if not re.fullmatch(r"[\w-]+", str(base)):  # models come from strangers too: no path to elsewhere
+    if not re.fullmatch(r"[\w-]+", str(base)):  # models may come from strangers: allow no path elsewhere
         raise ValueError(f"{folder / CONFIG} names a base that is not a folder beside it: {base!r}")
     return folder.resolve().parent / base
 
@@ -133,7 +133,7 @@ def _settings(folder: Path) -> dict:
 
 
 def _config(settings: dict, path: Path) -> ModelConfig:
-    """The configuration of these settings, which are from the file `path`."""
+    """The configuration from settings read from the file `path`."""
     try:
         config = ModelConfig(**settings)
     except TypeError as error:

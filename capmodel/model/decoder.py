@@ -1,4 +1,4 @@
-"""The LSTM that writes the caption, one token a step, looking at the grid before each."""
+"""The LSTM that writes the caption one token at a time, looking at the grid before each."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from capmodel.model.normalizers import make_normalizer
 
 
 class Memory(NamedTuple):
-    """What the decoder looks at: the same for every step and for all K captions of a photo."""
+    """What the decoder looks at: the same at every step and for all K captions of a photo."""
 
     grid: Tensor  # (B, L, D)
     keys: Tensor  # (B, L, A)
@@ -28,9 +28,9 @@ class Decoder(nn.Module):
     """Additive attention and an LSTM cell; the embedding is also the output layer.
 
     Tied embeddings: Press & Wolf (2017), "Using the Output Embedding to Improve Language Models".
-    Dropout on embedding, grid vectors' sum and output, in training only.
+    Dropout applies to the embedding, the attended sum and the output, in training only.
 
-    Shapes: B photos, K captions a photo, T tokens, L cells, D channels, H hidden, V vocabulary.
+    Shapes: B photos, K captions per photo, T tokens, L cells, D channels, H hidden, V vocabulary.
     """
 
     def __init__(
@@ -49,22 +49,22 @@ class Decoder(nn.Module):
         self.lstm = nn.LSTMCell(hidden + channels, hidden)
         self.output_bias = nn.Parameter(torch.zeros(vocabulary))
         self.dropout = nn.Dropout(dropout)
-        # Small, since the same numbers are the output layer: the first logits should be near 0.
+        # Small, because it is also the output layer: the first logits should be near 0.
         nn.init.normal_(self.embedding.weight, std=hidden**-0.5)
 
     def prepare(self, grid: Tensor) -> Memory:
-        """Grid (B, L, D) -> what `step` needs of it."""
+        """Grid (B, L, D) -> the memory that `step` reads."""
         return Memory(grid, self.attention.project(grid))
 
     def start(self, memory: Memory, captions: int) -> State:
-        """Zeros for K = `captions` captions a photo."""
+        """Zeros for K = `captions` captions per photo."""
         shape = (len(memory.grid), captions, self.lstm.hidden_size)
         return State(memory.grid.new_zeros(shape), memory.grid.new_zeros(shape))
 
     def step(self, tokens: Tensor, state: State, memory: Memory) -> tuple[Tensor, State, Tensor]:
         """Reads the tokens (B, K) and returns logits (B, K, V) for the next ones, state, weights (B, K, L).
 
-        The weights are where it looked to choose the next token.
+        The weights say where it looked to choose the next token.
         """
         state, weights = self._advance(self._embed(tokens), state, memory)
         return self._logits(state.hidden), state, weights
@@ -72,7 +72,7 @@ class Decoder(nn.Module):
     def forward(self, grid: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Teacher forcing: grid (B, L, D), tokens (B, K, T) -> logits (B, K, T, V), weights (B, K, T, L).
 
-        Equal to T calls of `step`; the output layer sees all steps at once, which is faster.
+        Equivalent to T calls of `step`, but faster: the output layer runs on all steps at once.
         """
         memory = self.prepare(grid)
         state = self.start(memory, tokens.shape[1])
@@ -89,7 +89,7 @@ class Decoder(nn.Module):
     def _advance(self, embedded: Tensor, state: State, memory: Memory) -> tuple[State, Tensor]:
         context, weights = self.attention(memory.grid, memory.keys, state.hidden)
         inputs = torch.cat([embedded, self.dropout(context)], -1)
-        # LSTMCell takes one batch axis: photos and captions become one.
+        # LSTMCell takes a single batch axis: merge photos and captions.
         hidden, cell = self.lstm(inputs.flatten(0, 1), (state.hidden.flatten(0, 1), state.cell.flatten(0, 1)))
         return State(hidden.view_as(state.hidden), cell.view_as(state.cell)), weights
 

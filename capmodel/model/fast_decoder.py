@@ -1,8 +1,8 @@
-"""The decoder as captioning uses it: the same numbers, from fewer and smaller products.
+"""The decoder for inference: the same numbers, from fewer and smaller products.
 
-With few photos a step waits for memory: it reads millions of weights to multiply them with five rows of
-numbers. Published models hold weights of 16 bits, so here they are read as such, and computed with in
-fp32 all the same.
+With few photos, memory limits a step: it reads millions of weights to multiply them by five rows of
+numbers. Published models store 16-bit weights, so here they are read as 16 bits, but still computed with in
+fp32.
 """
 
 from collections.abc import Callable
@@ -19,40 +19,40 @@ Linear = Callable[[Tensor], Tensor]
 
 
 def has_kernel() -> bool:
-    """Whether PyTorch multiplies fp32 numbers with 16-bit weights on this processor (x86 with AVX2)."""
+    """Whether PyTorch can multiply fp32 numbers by 16-bit weights on this processor (x86 with AVX2)."""
     return "fbgemm" in torch.backends.quantized.supported_engines
 
 
 class FastDecoder:
-    """Steps like a `Decoder` in eval mode, without gradients; the decoder itself stays as it is.
+    """Steps like a `Decoder` in eval mode, without gradients; the decoder itself stays unchanged.
 
-    What it has made of the weights is kept, and made anew when they or their device have changed.
+    The prepared weights are cached, and prepared again when the weights or their device change.
 
-    The LSTM's gates read the attended sum of the cells linearly, so the sum of what they read of each cell is
-    the same. That is computed once a photo, instead of once a step and beam: in this decoder's `Memory` it
-    takes the place of the grid.
+    The LSTM's gates are linear in the attended sum of the cells, so each cell's contribution to the gates can be
+    computed first and then summed. This happens once per photo rather than once per step and beam; in this
+    decoder's `Memory` the contributions take the place of the grid.
     """
 
     def __init__(self, decoder: Decoder):
         self.decoder = decoder
-        self._layers: _Layers  # from the first `prepare` on
+        self._layers: _Layers  # set by the first `prepare`
         self._state: tuple | None = None
 
     @torch.inference_mode()
     def prepare(self, grid: Tensor) -> Memory:
-        """Grid (B, L, D) -> what `step` needs of it: what the gates read of it, (B, L, 4H), and keys (B, L, A)."""
+        """Grid (B, L, D) -> the memory that `step` reads: contributions to the gates (B, L, 4H) and keys (B, L, A)."""
         state = state_of(self.decoder)
         if state != self._state:
             self._layers, self._state = _Layers.of(self.decoder), state
         return Memory(self._layers.cells(grid), self._layers.keys(grid))
 
     def start(self, memory: Memory, captions: int) -> State:
-        """Zeros for K = `captions` captions a photo."""
+        """Zeros for K = `captions` captions per photo."""
         return self.decoder.start(memory, captions)
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, state: State, memory: Memory) -> tuple[Tensor, State, Tensor]:
-        """As `Decoder.step`: what `nn.LSTMCell` does, its gates summed from two parts."""
+        """As `Decoder.step`: computes `nn.LSTMCell`, with gates summed from two parts."""
         layers, decoder = self._layers, self.decoder
         attended, weights = decoder.attention.look(memory.grid, memory.keys, layers.query(state.hidden))  # (B, K, 4H)
         read = layers.gates(torch.cat([decoder.embedding(tokens), state.hidden], -1))
@@ -63,7 +63,7 @@ class FastDecoder:
 
 
 class _Layers(NamedTuple):
-    """The decoder's linear layers, as one step needs them."""
+    """The decoder's linear layers, arranged for one step."""
 
     cells: Linear  # a cell's vector -> gates
     keys: Linear
@@ -85,7 +85,7 @@ class _Layers(NamedTuple):
 
 
 def _linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
-    """`F.linear`, with the weights in 16 bits where nothing is lost by it and PyTorch has the kernel."""
+    """`F.linear`, with 16-bit weights where that is lossless and PyTorch has the kernel."""
     if weight.device.type == "cpu" and has_kernel() and torch.equal(weight, weight.half().to(weight.dtype)):
         packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
         return lambda inputs: torch.ops.quantized.linear_dynamic_fp16(inputs, packed)

@@ -1,8 +1,8 @@
-"""The backbone as captioning uses it: the same network, in fewer and cheaper steps.
+"""The backbone for inference: the same network, in fewer and cheaper steps.
 
-BatchNorms become a part of the convolutions before them, and where the processor computes with bfloat16
-the network does too: that is twice as fast, and rounds every number to 8 binary digits. The grid then
-differs by about 2 %, and of captions that are nearly as good as each other another one may win.
+BatchNorms are fused into the convolutions before them. Where the processor supports bfloat16, the network
+uses it, which is twice as fast and rounds every number to 8 binary digits. The grid then differs by about
+2 %, and when captions score nearly the same, another one may win.
 """
 
 import copy
@@ -20,35 +20,36 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16 (AVX512-BF16 or AMX); others only imitate it, slowly."""
+    """Whether this processor multiplies in bfloat16 (AVX512-BF16 or AMX); others only emulate it, slowly."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def state_of(module: nn.Module) -> tuple:
-    """Equal as long as nobody wrote to the module's weights or moved them."""
+    """A key that stays equal until the module's weights are written to or moved."""
     return tuple((value.data_ptr(), _writes(value)) for value in module.state_dict().values())
 
 
 def _writes(value: Tensor) -> int:
-    """Changes when a tensor is written to: PyTorch's count, or the checksum of one that was made in inference mode.
+    """A number that changes when a tensor is written to: PyTorch's write count, or a checksum for inference tensors.
 
-    PyTorch does not count writes to such a tensor, so all of it must be read, which costs about 1 ms a megabyte.
+    PyTorch does not count writes to tensors created in inference mode, so the whole tensor must be read, which costs
+    about 1 ms per megabyte.
     """
     try:
         if not value.is_inference():
             return value._version
-    except RuntimeError:  # made in inference mode and moved outside
+    except RuntimeError:  # created in inference mode and moved outside it
         pass
     return zlib.crc32(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
 
 
 class FastEncoder:
-    """Encodes like a `GridEncoder`, without gradients; the encoder itself stays as it is.
+    """Encodes like a `GridEncoder`, without gradients; the encoder itself stays unchanged.
 
-    What it has made of the weights is kept, and made anew when they or their device have changed.
+    The prepared network is cached, and prepared again when the weights or their device change.
 
     Args:
-        precision: "fp32", "bf16", or "auto": bf16 on processors that have it, else fp32.
+        precision: "fp32", "bf16", or "auto": bf16 on processors that support it, else fp32.
 
     Raises:
         ValueError: there is no such precision.
@@ -56,7 +57,7 @@ class FastEncoder:
 
     def __init__(self, encoder: GridEncoder, precision: str = "auto"):
         if precision not in PRECISIONS:
-            raise ValueError(f"There is no precision {precision!r}; there is {', '.join(PRECISIONS)}.")
+            raise ValueError(f"There is no precision {precision!r}; choose from {', '.join(PRECISIONS)}.")
         self.encoder = encoder
         self.precision = precision
 
@@ -69,7 +70,7 @@ class FastEncoder:
         return maps.flatten(2).transpose(1, 2).float()
 
     def _normalize(self, pixels: Tensor) -> Tensor:
-        """As the encoder's, in channels_last: by whole rows of pixels, since for three numbers at a time PyTorch is slow."""
+        """As the encoder's, but channels_last, by whole rows: PyTorch is slow with only three numbers at a time."""
         rows = pixels.permute(0, 2, 3, 1).flatten(2)  # (B, S, 3S)
         mean, std = (value.flatten().repeat(pixels.shape[-1]) for value in (self.encoder.mean, self.encoder.std))
         return ((rows.to(mean.dtype) - mean) / std).unflatten(2, (-1, 3)).permute(0, 3, 1, 2)
@@ -91,7 +92,7 @@ class _Features(nn.Module):
         return self.network.forward_features(inputs)
 
 
-# Captioners that share an encoder share what was made of it.
+# Captioners that share an encoder share its prepared networks.
 _made: weakref.WeakKeyDictionary[GridEncoder, dict[torch.dtype, tuple[tuple, nn.Module]]] = weakref.WeakKeyDictionary()
 
 
@@ -106,11 +107,11 @@ def _prepared(encoder: GridEncoder, dtype: torch.dtype) -> nn.Module:
 
 
 def _fused(encoder: GridEncoder) -> nn.Module:
-    """A copy of the network in eval mode, its BatchNorms fused if PyTorch can follow how it computes."""
+    """A copy of the network in eval mode, with BatchNorms fused if PyTorch can trace it."""
     network = copy.deepcopy(_Features(encoder.network)).eval()
     try:
         return fuse(network)
-    # It runs the network's Python code on stand-ins for tensors. Where that asks for their size or values it may fail
-    # with almost any error, and the network is right as it is.
+    # Tracing runs the network's Python code on proxies for tensors. Code that asks for their size or values may fail
+    # with almost any error; the unfused network is correct, too.
     except Exception:
         return network

@@ -1,4 +1,4 @@
-"""Reads the files of a model; one that is missing or damaged becomes one sentence that names it."""
+"""Reads a model's files; an error names the missing or damaged file in one sentence."""
 
 import json
 import textwrap
@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-_AGAIN = "it is damaged or was cut short; copy or download it again"
+_AGAIN = "it is damaged or truncated; copy or download it again"
 
 
 def read_settings(folder: Path, name: str) -> dict[str, Any]:
@@ -17,15 +17,15 @@ def read_settings(folder: Path, name: str) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it holds no JSON object.
+        ValueError: the file does not hold a JSON object.
     """
     path = _present(folder, name)
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no text at all
+    except ValueError as error:  # not JSON, or not even text
         raise ValueError(f"{path} is not JSON ({error}): {_AGAIN}.") from error
     if not isinstance(settings, dict):
-        raise ValueError(f"{path} holds no JSON object: {_AGAIN}.")
+        raise ValueError(f"{path} does not hold a JSON object: {_AGAIN}.")
     return settings
 
 
@@ -34,23 +34,23 @@ def read_weights(folder: Path, name: str) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no whole safetensors file.
+        ValueError: the file is not a complete safetensors file.
     """
     path = _present(folder, name)
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise ValueError(f"{path} is no whole safetensors file ({error}): {_AGAIN}.") from error
+        raise ValueError(f"{path} is not a complete safetensors file ({error}): {_AGAIN}.") from error
 
 
 def fill(module: nn.Module, weights: dict[str, Tensor], source: Path) -> None:
-    """Gives a module its weights, those and no others.
+    """Loads weights into a module; their names and shapes must match exactly.
 
     Args:
-        source: where they are from, for the message.
+        source: the file they come from, for the error message.
 
     Raises:
-        RuntimeError: they do not fit.
+        RuntimeError: the weights do not fit.
     """
     try:
         module.load_state_dict(weights)

@@ -1,4 +1,4 @@
-"""How attention scores become weights that sum to 1: softmax, sparsemax, or one cell only."""
+"""Turns attention scores into weights that sum to 1: softmax, sparsemax, or hard (one cell only)."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 class Sparsemax(nn.Module):
-    """The point of the simplex nearest to the scores: few weights, the rest exactly 0.
+    """The point on the simplex nearest to the scores: few positive weights, the rest exactly 0.
 
     Martins & Astudillo (2016), "From Softmax to Sparsemax", over the last axis.
     """
@@ -19,13 +19,13 @@ class Sparsemax(nn.Module):
 class _Sparsemax(torch.autograd.Function):
     @staticmethod
     def forward(context, scores: Tensor) -> Tensor:
-        """max(0, scores - tau), with the one tau that makes the sum 1 (their algorithm 1)."""
+        """max(0, scores - tau), with the tau that makes the sum 1 (their algorithm 1)."""
         exact = scores.to(torch.promote_types(scores.dtype, torch.float32))
-        exact = exact - exact.amax(-1, keepdim=True)  # changes nothing but the size of rounding errors
+        exact = exact - exact.amax(-1, keepdim=True)  # affects only rounding errors
         largest_first = exact.sort(-1, descending=True).values
         rank = torch.arange(1, scores.shape[-1] + 1, device=scores.device)
-        excess = largest_first.cumsum(-1) - 1  # of the k largest scores' sum over 1
-        support = (rank * largest_first > excess).sum(-1, keepdim=True)  # how many weights are not 0
+        excess = largest_first.cumsum(-1) - 1  # of the sum of the k largest scores over 1
+        support = (rank * largest_first > excess).sum(-1, keepdim=True)  # how many weights are positive
         tau = excess.gather(-1, support - 1) / support
         weights = (exact - tau).clamp(min=0).to(scores.dtype)
         context.save_for_backward(weights)
@@ -33,7 +33,7 @@ class _Sparsemax(torch.autograd.Function):
 
     @staticmethod
     def backward(context, gradient: Tensor) -> Tensor:
-        """On the support the gradient less its mean there, elsewhere 0 (their equation 14)."""
+        """On the support, the gradient minus its mean there; elsewhere 0 (their equation 14)."""
         (weights,) = context.saved_tensors
         supported = weights > 0
         mean = (gradient * supported).sum(-1, keepdim=True) / supported.sum(-1, keepdim=True)
@@ -41,12 +41,12 @@ class _Sparsemax(torch.autograd.Function):
 
 
 class Hard(nn.Module):
-    """All the weight on one cell: a drawn one in training, the best one otherwise.
+    """All the weight on one cell: a random one in training, the best one otherwise.
 
-    Training draws from softmax(scores) with Gumbel noise, and sends the gradient through as if the
-    weights had been softmax((scores + noise) / temperature): straight-through Gumbel-softmax (Jang
-    et al. 2017; Maddison et al. 2017). A low temperature is near to the truth, and noisy; so a
-    training script lets it fall. Xu et al. (2015) trained hard attention with REINFORCE instead.
+    Training draws from softmax(scores) with Gumbel noise, and passes the gradient through as if the
+    weights were softmax((scores + noise) / temperature): straight-through Gumbel-softmax (Jang
+    et al. 2017; Maddison et al. 2017). A low temperature reduces the gradient's bias but adds noise, so
+    a training script lowers it gradually. Xu et al. (2015) trained hard attention with REINFORCE instead.
     """
 
     def __init__(self):
@@ -70,5 +70,5 @@ def make_normalizer(name: str) -> nn.Module:
         ValueError: no normalizer has this name.
     """
     if name not in NORMALIZERS:
-        raise ValueError(f"There is no attention {name!r}; there is {', '.join(NORMALIZERS)}.")
+        raise ValueError(f"There is no attention {name!r}; choose from {', '.join(NORMALIZERS)}.")
     return NORMALIZERS[name]()

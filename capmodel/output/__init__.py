@@ -1,1 +1,1 @@
-"""Everything that shows a caption: pictures, files and the browser's player. Nothing here needs PyTorch."""
+"""Shows captions: pictures, files and the browser's player. Nothing here needs PyTorch."""

@@ -1,4 +1,4 @@
-"""Animates a caption: the attention fades from word to word over the photo. As a GIF, or as a video."""
+"""Animates a caption as a GIF or a video: the attention fades from word to word over the photo."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,31 +12,31 @@ from capmodel.output.overlay import overlay, scale_top, shrink, smooth_map
 FADE_MS, HOLD_MS = 280, 750
 BACKGROUND, TEXT, CURRENT = (18, 18, 24), (200, 200, 205), (255, 214, 90)
 GIF_SIDE, VIDEO_SIDE = 400, 960  # longer side of the photo, in pixels
-GIF_FADES = 4  # frames a fade
-VIDEO_RATE = 25  # frames a second
+GIF_FADES = 4  # frames per fade
+VIDEO_RATE = 25  # frames per second
 VIDEO_QUALITY = 23  # x264's constant rate factor: 18 looks lossless, 28 poor
 
 
 def save_gif(photo: np.ndarray, caption: Caption, path: Path) -> None:
-    """Saves an animated GIF, the caption below the photo.
+    """Saves an animated GIF, with the caption below the photo.
 
     Args:
         photo: RGB uint8 (height, width, 3).
     """
     frames = [Image.fromarray(frame) for frame, _ in _frames(shrink(photo, GIF_SIDE), caption, GIF_FADES)]
     durations = [HOLD_MS if holds else FADE_MS // GIF_FADES for holds in _holds(len(caption.words), GIF_FADES)]
-    # Without dithering: its noise would differ from frame to frame and swell the file.
+    # No dithering: its noise would differ from frame to frame and inflate the file.
     frames = [frame.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for frame in frames]
     frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
 
 
 def save_mp4(photo: np.ndarray, caption: Caption, path: Path) -> None:
-    """Saves a video that browsers and slides play: H.264, 4:2:0, the caption below the photo.
+    """Saves a video that browsers and slides can play: H.264, 4:2:0, with the caption below the photo.
 
     Args:
         photo: RGB uint8 (height, width, 3).
     """
-    import av  # imported where it is needed: it loads a video library
+    import av  # imported here because it loads a video library
 
     fades = round(VIDEO_RATE * FADE_MS / 1000)
     hold = round(VIDEO_RATE * HOLD_MS / 1000)
@@ -49,13 +49,13 @@ def save_mp4(photo: np.ndarray, caption: Caption, path: Path) -> None:
                 stream.width, stream.height = width, height
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
             for _ in range(hold if holds else 1):
-                frame.pts = None  # the next in time
+                frame.pts = None  # let the encoder assign the next time
                 container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
 
 def _frames(photo: np.ndarray, caption: Caption, fades: int) -> Iterator[tuple[np.ndarray, bool]]:
-    """Each frame as RGB uint8 (height, width, 3), and whether it is the one that holds on a word."""
+    """Each frame as RGB uint8 (height, width, 3), and whether it holds on a word."""
     height, width = photo.shape[:2]
     top = scale_top(caption)
     before = np.full((height, width), 1.0, np.float32)
@@ -73,7 +73,7 @@ def _holds(words: int, fades: int) -> list[bool]:
 
 
 def _text_below(width: int, side: int, caption: Caption, current: int) -> np.ndarray:
-    """The caption as a picture (height, width, 3) for below the photo, the current word in yellow."""
+    """The caption as a picture (height, width, 3) to put below the photo, with the current word in yellow."""
     size = max(14, side // 20)
     margin = round(0.6 * size)
     font = ImageFont.load_default(size)

@@ -1,4 +1,4 @@
-"""Takes captions home: a sheet, a GIF, a video, the numbers, a page that plays offline, or all of it in one zip."""
+"""Exports captions: a sheet, a GIF, a video, the numbers, a page that plays offline, or all of them in one zip."""
 
 import csv
 import json
@@ -27,30 +27,30 @@ def export(photos: Iterable[CaptionedPhoto], kind: str, path: Path, progress: Pr
     """Writes one file.
 
     Args:
-        photos: read once, one at a time, so that their photos need not all be in memory.
+        photos: read once, one at a time, so that they need not all be in memory.
         kind: "png", "gif" or "mp4" (of exactly one photo), "json", "csv", "html" or "zip".
-        progress: told how many photos are done, after each.
+        progress: called after each photo with the number of photos done.
 
     Raises:
         ValueError: there is no such kind, or the number of photos does not fit it.
     """
     if kind not in KINDS:
-        raise ValueError(f"there is no export {kind!r}; there is {', '.join(KINDS)}")
+        raise ValueError(f"there is no export {kind!r}; choose from {', '.join(KINDS)}")
     KINDS[kind](_counted(photos, progress), path)
 
 
 def save_json(photos: Iterable[CaptionedPhoto], path: Path) -> None:
-    """A list of what the command line prints a photo, and the other ``candidates`` of its search."""
+    """A list with the command line's JSON object for each photo, plus the other ``candidates`` of its search."""
     path.write_text(json.dumps([_as_dict(photo) for photo in photos], indent=1), encoding="utf-8")
 
 
 def save_csv(photos: Iterable[CaptionedPhoto], path: Path) -> None:
-    """A table, a line a word of each photo's best caption.
+    """A table with one line per word of each photo's best caption.
 
     ``peak`` is the attention on the strongest cell, in times uniform; ``row`` and ``column`` (from 1,
     at the top left) say which cell that is.
     """
-    with path.open("w", encoding="utf-8-sig", newline="") as file:  # with the mark that spreadsheets look for
+    with path.open("w", encoding="utf-8-sig", newline="") as file:  # with the byte order mark that spreadsheets expect
         writer = csv.writer(file)
         alternatives = [f"{what} {number + 1}" for number in range(ALTERNATIVES) for what in ("instead", "probability")]
         writer.writerow(["photo", "caption", "position", "word", "probability", "peak", "row", "column", *alternatives])
@@ -65,7 +65,7 @@ def save_csv(photos: Iterable[CaptionedPhoto], path: Path) -> None:
 
 
 def save_zip(photos: Iterable[CaptionedPhoto], path: Path) -> None:
-    """The offline page, JSON and CSV of all photos, and a folder a photo with its sheet, GIF and video."""
+    """The offline page, JSON and CSV of all photos, and a folder per photo with its sheet, GIF and video."""
     items, told = [], []
     with zipfile.ZipFile(path, "w") as archive, tempfile.TemporaryDirectory(dir=path.parent) as folder:
 
@@ -82,7 +82,7 @@ def save_zip(photos: Iterable[CaptionedPhoto], path: Path) -> None:
                     partial(save, photo.pixels, photo.captions[0]),
                 )
             items.append(offline_item(photo))
-            told.append(replace(photo, pixels=photo.pixels[:0]))  # only what is said: the photo may go
+            told.append(replace(photo, pixels=photo.pixels[:0]))  # keep only the captions, to free the pixels
         add("captions.json", partial(save_json, told))
         add("captions.csv", partial(save_csv, told))
         add("photos.html", lambda file: file.write_text(offline_page(items), encoding="utf-8"))
@@ -126,5 +126,5 @@ def _plain(name: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Spreadsheets take text that begins like this for a formula."""
+    """Quotes text that spreadsheets would take for a formula."""
     return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

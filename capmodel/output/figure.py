@@ -1,4 +1,4 @@
-"""A sheet with one panel a word, drawn with matplotlib."""
+"""Draws a sheet with one panel per word, with matplotlib."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from capmodel.output.overlay import CLEAR, overlay, scale_top, shrink, smooth_ma
 
 
 def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
-    """Saves a sheet: the photo, then one panel a word with its map, probability and peak.
+    """Saves a sheet: the photo, then one panel per word with its map, probability and peak.
 
     Args:
         photo: RGB uint8 (height, width, 3).
         path: its suffix chooses the format (png, pdf, svg, ...).
     """
-    from matplotlib.figure import Figure  # imported where it is needed: it is slow to load
+    from matplotlib.figure import Figure  # imported here because it loads slowly
 
     photo = shrink(photo, 480)
     height, width = photo.shape[:2]
@@ -40,7 +40,7 @@ def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
     figure.suptitle(caption.text, fontsize=14)
     clear = f"{top:.1f}x, the strongest in this caption" if top < CLEAR else f"{CLEAR:.0f}x or more"
     figure.supxlabel(
-        f"Percent: probability of the word.  Number: attention on the strongest cell, in times uniform.  Unveiled: {clear}.",
+        f"Percent: the word's probability.  Number: attention on its top cell, in times uniform.  Clear: {clear}.",
         fontsize=9,
         color="0.4",
     )

@@ -12,12 +12,12 @@ from capmodel.caption import CaptionedPhoto
 from capmodel.output.overlay import SHOWN_SIDE, to_data_url
 from capmodel.output.player import MAIN, PLAYER, player_constants, player_files, player_item
 
-# An import of another module of the player: what stands before its path, and the path.
+# An import of another of the player's modules: the text before its path, and the path.
 _IMPORT = re.compile(r"""^((?:import\b|export\b[^;'"()=]*\bfrom\b)[^;'"()=]*['"])(\.{1,2}/[^'"]+)""", re.MULTILINE)
 
 
 def save_html(photos: Iterable[CaptionedPhoto], path: Path) -> None:
-    """The page's own player with these photos in it: one file that needs no server and no network."""
+    """Saves the page's own player with these photos: one file that needs no server and no network."""
     path.write_text(offline_page([offline_item(photo) for photo in photos]), encoding="utf-8")
 
 
@@ -40,15 +40,15 @@ def offline_page(items: list[dict]) -> str:
 def import_map(scripts: dict[str, str]) -> dict[str, str]:
     """ES modules as ``data:`` URLs, by bare names.
 
-    A page that was opened as a file may not load modules from beside it, and a module in a ``data:`` URL has no place
-    that a relative import could start from. So each ``import ... from './x.js'`` becomes one of a bare name, which the
-    page's import map leads to the module.
+    A page opened as a file may not load modules beside it, and a module in a ``data:`` URL has no base for relative
+    imports. So each ``import ... from './x.js'`` becomes an import of a bare name, which the page's import map resolves
+    to the module.
 
     Args:
-        scripts: the modules' texts, by their paths.
+        scripts: the modules' texts, by path.
 
     Raises:
-        ValueError: a module imports one that is not there.
+        ValueError: a module imports one that does not exist.
     """
     imports = {}
     for path, text in scripts.items():
@@ -69,5 +69,5 @@ def _bare(path: str) -> str:
 
 
 def _in_script(value: dict) -> str:
-    """JSON inside <script>: "<" is what could end it, and a file name may hold anything."""
+    """JSON for use inside <script>: escapes "<", which could end the script, since file names may contain anything."""
     return json.dumps(value).replace("<", "\\u003c")

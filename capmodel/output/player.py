@@ -1,4 +1,4 @@
-"""What the browser's player is made of: its files, the numbers it must know, and the photos it shows.
+"""The parts of the browser's player: its files, its constants, and the photos it shows.
 
 The same files serve the page (`app.py`) and the page that plays offline (`capmodel/output/offline_page.py`).
 """
@@ -17,7 +17,7 @@ from capmodel.resources import ASSETS
 PLAYER = ASSETS / "player"
 MAIN = "main.js"  # exports `mount`
 SCRIPTS = (MAIN, "core/*.js", "engines/*.js", "views/*.js", "panels/*.js")  # patterns, in PLAYER
-# All that a page needs. What else lies there is for those who work on the player.
+# All that a page needs. The other files in the folder are for the player's developers.
 FILES = ("player.html", "player.css", "offline.html", *SCRIPTS)
 
 
@@ -25,9 +25,9 @@ class PlayerFiles(NamedTuple):
     """The player's template, style and scripts.
 
     Attributes:
-        html: what the element holds that the player is mounted in.
-        scripts: the ES modules' texts, by their paths. ``main.js`` exports ``mount(element, props, server, watch)``.
-        version: another one when anything in these files is different.
+        html: the content of the element in which the player is mounted.
+        scripts: the ES modules' texts, by path. ``main.js`` exports ``mount(element, props, server, watch)``.
+        version: a hash that changes with any of these files.
     """
 
     html: str
@@ -46,7 +46,7 @@ def player_files() -> PlayerFiles:
 
 
 def player_constants() -> dict:
-    """What the player must know to draw and to speak as Python does."""
+    """The constants with which the player draws and words captions as Python does."""
     return {
         "overlay_color": OVERLAY_COLOR.astype(int).tolist(),
         "opacity": OPACITY,
@@ -57,15 +57,15 @@ def player_constants() -> dict:
 
 
 def player_item(key: str, name: str, captions: Sequence[Caption]) -> dict:
-    """A captioned photo as the player takes it; the caller adds ``"image": {"url": ...}``.
+    """A captioned photo in the player's format; the caller adds ``"image": {"url": ...}``.
 
     Args:
-        key: names the photo's content.
-        name: the photo's file name, as its owner wrote it. The player shows it as text only.
+        key: identifies the photo's content.
+        name: the photo's file name, as its owner wrote it. The player shows it only as text.
         captions: best first, at least one, all from the same model.
 
     Returns:
-        ``key``, ``name``, ``captions``, and ``side``: how many cells lie along a side of the model's grid.
+        ``key``, ``name``, ``captions``, and ``side``: the number of cells along a side of the model's grid.
     """
     side = captions[0].words[0].weights.shape[0]
     return {"key": key, "name": name, "captions": [_as_item(caption) for caption in captions], "side": side}

@@ -311,7 +311,7 @@ def test_a_photo_that_crashes_its_reader_is_left_out_in_the_end(monkeypatch, tmp
             load_part(row, tmp_path, 64, "bicubic")
     assert load_part(row, tmp_path, 64, "bicubic")["errors"] == [
         None,
-        "This photo made 3 processes crash that read it.",
+        "This photo crashed 3 processes that read it.",
         None,
     ]
     assert list(tmp_path.iterdir()) == [], "the diary is deleted"
