@@ -37,10 +37,10 @@ def test_what_was_chosen_before_the_player_was_there(page):
     assert len(captions(page, 1)) == 1
 
 
-def test_scripts_do_not_wait_for_each_other(page):
-    links = page.locator("link[rel=modulepreload]").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+def test_scripts_do_not_wait_for_each_other(page, address):
+    links = page.locator("link[rel=modulepreload]").evaluate_all("all => all.map(each => each.href)")
     files = player_files()
-    assert {f"player/{files.version}/{path}" for path in files.scripts} <= set(links)
+    assert {f"{address}player/{files.version}/{path}" for path in files.scripts} <= set(links)
 
 
 def test_scripts_that_do_not_come_are_told(browser, address):
