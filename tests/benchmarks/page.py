@@ -1,17 +1,12 @@
 """The page against the command line: twelve photos of 12 megapixels, on the same machine."""
 
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -19,7 +14,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from capmodel import Captioner
 from capmodel.photos import list_photos
-from capmodel.resources import ASSETS, PHOTOS
+from capmodel.resources import PHOTOS
+from tests.support.server import serve_page
 
 COUNT, SIDES = 12, (4000, 3000)
 REST = 1.0  # seconds before each measurement: a processor that rested is slower at first, here and there
@@ -102,37 +98,6 @@ def _time_page(page: Page, photos: list[Path]) -> tuple[float, float]:
     page.wait_for_function("window.times.last", timeout=120_000, polling=200)
     times = page.evaluate("window.times")
     return (times["first"] - times["begin"]) / 1000, (times["last"] - times["begin"]) / 1000
-
-
-@contextmanager
-def serve_page(
-    *arguments: str, environment: dict[str, str] | None = None, log: IO | int = subprocess.DEVNULL
-) -> Iterator[tuple[str, subprocess.Popen]]:
-    """The page in a process of its own; yields its address and the process.
-
-    Args:
-        arguments: more of them for app.py.
-        environment: all of its variables; as here if none are given.
-        log: where all that it prints goes.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    root = ASSETS.parent
-    command = [sys.executable, root / "app.py", "--port", str(port), *arguments]
-    server = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}/"
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(address).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address, server
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 @contextmanager

@@ -3,18 +3,17 @@
 import asyncio
 import base64
 import json
-import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from support.samples import PHOTOS, ROOT
+from support.samples import PHOTOS
 from support.web import assert_same
+
+from tests.support.server import serve_page
 
 PHOTO = PHOTOS / "two-dogs-playing-on-grass.jpg"
 
@@ -66,28 +65,10 @@ def test_a_tool_for_language_models():
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "app.py", "--mcp", "--port", str(port)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                if httpx.get(address).status_code == 200:
-                    break
-            except httpx.HTTPError:
-                assert time.monotonic() < deadline
-                time.sleep(0.3)
+    with serve_page("--mcp") as (address, _):
 
         async def use() -> tuple[list, str]:
-            endpoint = streamablehttp_client(f"{address}/gradio_api/mcp/")
+            endpoint = streamablehttp_client(f"{address}gradio_api/mcp/")
             async with endpoint as (reading, writing, _), ClientSession(reading, writing) as session:
                 await session.initialize()
                 tools = (await session.list_tools()).tools
@@ -97,9 +78,6 @@ def test_a_tool_for_language_models():
 
         with ThreadPoolExecutor(1) as pool:  # the browser's tests keep an event loop in this thread
             tools, answer = pool.submit(asyncio.run, use()).result(60)
-    finally:
-        server.terminate()
-        server.wait(20)
     assert len(tools) == 1
     assert "Captions a photo" in tools[0].description
     assert "dog" in answer

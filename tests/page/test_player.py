@@ -11,16 +11,6 @@ from capmodel.output.overlay import CLEAR
 SURFER = PHOTOS / "surfer-standing-on-beach.jpg"
 
 
-@pytest.fixture
-def surfer(page, captioner):
-    """The page with one photo in the player, and the caption that it must show."""
-    upload(page, SURFER)
-    captions(page, 1)
-    page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
-    page.caption = captioner([SURFER])[0]
-    return page
-
-
 def cell_of(picture: np.ndarray, pick) -> tuple[int, int]:
     top, left = np.unravel_index(pick(picture), picture.shape)
     return int(top * 8 / picture.shape[0]), int(left * 8 / picture.shape[1])

@@ -3,9 +3,6 @@
 import io
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +21,7 @@ from app import build_app
 from capmodel.serving import service
 from capmodel.serving.folders import ServerFolder, server_folder
 from capmodel.serving.limits import Limits
+from tests.support.server import serve_page
 
 
 def ask(address: str, name: str, question, component: int | None = None):
@@ -360,30 +358,13 @@ runpy.run_path("app.py", run_name="__main__")
 """
 
 
-def test_the_server_asks_nobody_else(browser):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def test_the_server_asks_nobody_else(browser, tmp_path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("GRADIO_", "HF_"))}
-    command = [sys.executable, "-u", "-c", GUARD, "--port", str(port)]
-    server = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        address = f"http://127.0.0.1:{port}/"
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                if httpx.get(address).status_code == 200:
-                    break
-            except httpx.HTTPError:
-                assert time.monotonic() < deadline
-                time.sleep(0.3)
-        with open_page(browser, address) as page:
+    with (tmp_path / "log").open("wb") as log:
+        served = serve_page(program=("-c", GUARD), environment=environment, log=log)
+        with served as (address, _), open_page(browser, address) as page:
             upload(page, PHOTOS / "soccer-players.jpg")
             captions(page, 1)
-    finally:
-        server.terminate()
-        printed = server.communicate(timeout=20)[0]
+    printed = (tmp_path / "log").read_text()
     assert "Running on local URL" in printed
     assert "OUTSIDE" not in printed

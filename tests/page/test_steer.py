@@ -12,15 +12,6 @@ from capmodel.explain.occlusion import occlude_word
 SURFER = PHOTOS / "surfer-standing-on-beach.jpg"
 
 
-@pytest.fixture
-def surfer(page, captioner):
-    upload(page, SURFER)
-    captions(page, 1)
-    page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
-    page.caption = captioner([SURFER])[0]
-    return page
-
-
 def written(page) -> str:
     return " ".join(page.locator(".words button").all_inner_texts())
 

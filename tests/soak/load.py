@@ -22,8 +22,9 @@ from PIL import Image, ImageOps
 from capmodel import Captioner
 from capmodel.photos import list_photos
 from capmodel.resources import PHOTOS
-from tests.benchmarks.page import browser_pages, serve_page
+from tests.benchmarks.page import browser_pages
 from tests.soak.uploads import peak_memory, run_uploads
+from tests.support.server import serve_page
 
 LONGEST = 600  # seconds, after which it gives up
 

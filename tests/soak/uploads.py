@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from capmodel import Captioner
-from tests.benchmarks.page import make_photos, serve_page
+from tests.benchmarks.page import make_photos
+from tests.support.server import serve_page
 
 PATIENCE = 600.0  # seconds for an upload to be answered
 PERIOD = 0.25  # seconds between two looks at the page

@@ -1,0 +1,17 @@
+"""Fixtures of the page's tests."""
+
+import pytest
+from support.samples import PHOTOS
+from support.web import captions, upload
+
+SURFER = PHOTOS / "surfer-standing-on-beach.jpg"
+
+
+@pytest.fixture
+def surfer(page, captioner):
+    """The page with one photo in the player, and the caption that it must show."""
+    upload(page, SURFER)
+    captions(page, 1)
+    page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
+    page.caption = captioner([SURFER])[0]
+    return page
