@@ -5,6 +5,7 @@ import json
 import time
 
 import pytest
+from support.asynchronous import result_of
 from support.samples import PHOTOS
 
 from capmodel.serving.errors import describe_os_error
@@ -35,7 +36,7 @@ def make_protocol(server, tiny_captioner):
 def ask(protocol: Protocol, name: str, question) -> dict:
     [function] = [each for each in protocol.questions if each.__name__ == name]
     assert asyncio.iscoroutinefunction(function)  # Gradio awaits these, and calls others in its 40 threads
-    answer = asyncio.run(function(question))
+    answer = result_of(function(question))
     json.dumps(answer)
     return answer
 
@@ -50,7 +51,7 @@ def send(protocol: Protocol, data: bytes, attention: str | None = None, length: 
             read += len(data[start : start + 50_000])
             yield data[start : start + 50_000]
 
-    return asyncio.run(protocol.upload(stream(), length, attention)), read
+    return result_of(protocol.upload(stream(), length, attention)), read
 
 
 def test_a_refused_upload_is_read_to_its_end_for_browsers_read_no_answer_before(make_protocol):

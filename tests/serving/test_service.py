@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from support.asynchronous import result_of
 from support.samples import PHOTOS
 
 from capmodel import PhotoError
@@ -42,7 +43,7 @@ def add(service: CaptionService, data: bytes) -> str:
 
         return await service.store.receive(stream())
 
-    return asyncio.run(receive())
+    return result_of(receive())
 
 
 async def together(*waiting):
@@ -61,9 +62,9 @@ def counted(monkeypatch, captioner) -> list[int]:
 def test_captions_are_those_of_the_captioner(serve, captioner):
     service = serve([captioner])
     photos = [service.store.add_file(photo) for photo in FIVE]
-    found = asyncio.run(together(*(service.caption(photo, "softmax") for photo in photos)))  # so in batches
+    found = result_of(together(*(service.caption(photo, "softmax") for photo in photos)))  # so in batches
     assert [caption.text for caption in found] == [caption.text for caption in captioner(FIVE)]
-    candidates = asyncio.run(service.candidates(photos[2], "softmax"))
+    candidates = result_of(service.candidates(photos[2], "softmax"))
     assert len({caption.text for caption in candidates}) == 3
     assert candidates[0].text == found[2].text
 
@@ -73,7 +74,7 @@ def test_the_same_content_is_stored_and_captioned_once(serve, tiny_captioner, mo
     service = serve([tiny_captioner])
     [photo] = {add(service, FIVE[0].read_bytes()), service.store.add_file(FIVE[0])}
     assert len(service.store.files()) == 1
-    found = asyncio.run(together(*(service.caption(photo, "softmax") for _ in range(8))))
+    found = result_of(together(*(service.caption(photo, "softmax") for _ in range(8))))
     assert passes == [1]
     assert len({id(caption) for caption in found}) == 1
 
@@ -101,7 +102,7 @@ def test_a_hundred_who_wait_need_no_thread(serve, tiny_captioner, monkeypatch):
         gate.set()
         return await asyncio.gather(*waiting)
 
-    assert len(asyncio.run(ask())) == 100
+    assert len(result_of(ask())) == 100
     assert 1 <= len(threads) <= module.LOADERS
 
 
@@ -115,19 +116,19 @@ def test_who_leaves_takes_the_caption_from_nobody_else(serve, tiny_captioner):
         first.cancel()
         return await second
 
-    assert asyncio.run(ask()).words
+    assert result_of(ask()).words
 
 
 def test_photos_leave_in_time(serve, tiny_captioner):
     service = serve([tiny_captioner], retention_seconds=0.5)
     photo = service.store.add_file(FIVE[0])
-    asyncio.run(service.caption(photo, "softmax"))
+    result_of(service.caption(photo, "softmax"))
     deadline = time.monotonic() + 5
     while service.store.files():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     with pytest.raises(PhotoGone):
-        asyncio.run(service.caption(photo, "softmax"))
+        result_of(service.caption(photo, "softmax"))
     assert not service._known
 
 
@@ -138,21 +139,21 @@ def test_a_bad_photo_stays_bad_and_its_file_goes(serve, tiny_captioner):
         assert len(service.store.files()) == 1
         for _ in range(2):
             with pytest.raises(PhotoError, match="not a photo"):
-                asyncio.run(service.caption(photo, "softmax"))
+                result_of(service.caption(photo, "softmax"))
         assert service.store.files() == []
 
 
 def test_a_file_that_vanished_is_gone_and_may_come_again(serve, tiny_captioner):
     service = serve([tiny_captioner])
     photo = service.store.add_file(FIVE[0])
-    caption = asyncio.run(service.caption(photo, "softmax"))
+    caption = result_of(service.caption(photo, "softmax"))
     service.store.path(photo).unlink()
     for _ in range(2):
         with pytest.raises(PhotoGone):
-            asyncio.run(service.picture(photo))
+            result_of(service.picture(photo))
     assert service.store.add_file(FIVE[0]) == photo
-    assert asyncio.run(service.caption(photo, "softmax")).text == caption.text
-    assert asyncio.run(service.picture(photo)).startswith("data:image/jpeg")
+    assert result_of(service.caption(photo, "softmax")).text == caption.text
+    assert result_of(service.picture(photo)).startswith("data:image/jpeg")
 
 
 def test_what_failed_for_a_moment_is_tried_again(serve, tiny_captioner, monkeypatch):
@@ -161,21 +162,21 @@ def test_what_failed_for_a_moment_is_tried_again(serve, tiny_captioner, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(service.store, "read", lambda photo: (_ for _ in ()).throw(OSError(5, "the disk")))
         with pytest.raises(OSError, match="the disk"):
-            asyncio.run(service.caption(photo, "softmax"))
-    assert asyncio.run(service.caption(photo, "softmax")).words
+            result_of(service.caption(photo, "softmax"))
+    assert result_of(service.caption(photo, "softmax")).words
 
 
 def test_steering(serve, captioner):
     service = serve([captioner])
     photo = service.store.add_file(FIVE[1])
-    steered = asyncio.run(service.steer(photo, "softmax", ["two", "dogs"]))
+    steered = result_of(service.steer(photo, "softmax", ["two", "dogs"]))
     assert steered.text.startswith("two dogs ")
-    assert asyncio.run(service.steer(photo, "softmax", ["two", "dogs", END_WORD])).text == "two dogs"
-    shown = asyncio.run(service.captioned_photo(photo, "softmax", "x.jpg", ["two", "dogs"]))
+    assert result_of(service.steer(photo, "softmax", ["two", "dogs", END_WORD])).text == "two dogs"
+    shown = result_of(service.captioned_photo(photo, "softmax", "x.jpg", ["two", "dogs"]))
     assert shown.captions[0].text == "two dogs"
     assert len(shown.captions) == 4
     assert max(shown.pixels.shape) <= 1280
-    assert asyncio.run(service.preview(photo)).startswith("data:image/jpeg;base64,")
+    assert result_of(service.preview(photo)).startswith("data:image/jpeg;base64,")
 
 
 def test_the_same_photo_with_other_attentions(serve, captioners):
@@ -183,11 +184,11 @@ def test_the_same_photo_with_other_attentions(serve, captioners):
     kinds = service.attention_kinds
     assert kinds == ["softmax", "sparsemax", "hard"]
     photo = service.store.add_file(FIVE[0])
-    found = asyncio.run(together(*(service.caption(photo, kind) for kind in kinds)))  # in one batch
+    found = result_of(together(*(service.caption(photo, kind) for kind in kinds)))  # in one batch
     assert [caption.text for caption in found] == [captioner(FIVE[:1])[0].text for captioner in captioners]
     assert len(service.store.files()) == 1
     with pytest.raises(ValueError, match="softmax, sparsemax, hard"):
-        asyncio.run(service.caption(photo, "harder"))
+        result_of(service.caption(photo, "harder"))
 
 
 def test_a_photo_passes_the_backbone_once(serve, captioners, monkeypatch):
@@ -196,12 +197,12 @@ def test_a_photo_passes_the_backbone_once(serve, captioners, monkeypatch):
     others = counted(monkeypatch, captioners[1])
     service = serve(captioners)
     photo = service.store.add_file(FIVE[0])
-    words = [word.text for word in asyncio.run(service.caption(photo, "softmax")).words]
-    asyncio.run(together(*(service.caption(photo, kind) for kind in service.attention_kinds)))
-    candidates = asyncio.run(service.candidates(photo, "hard"))
-    steered = asyncio.run(service.steer(photo, "sparsemax", words[:2]))
+    words = [word.text for word in result_of(service.caption(photo, "softmax")).words]
+    result_of(together(*(service.caption(photo, kind) for kind in service.attention_kinds)))
+    candidates = result_of(service.candidates(photo, "hard"))
+    steered = result_of(service.steer(photo, "sparsemax", words[:2]))
     assert (passes, others) == ([1], [])
-    occluded = asyncio.run(service.occlude(photo, "softmax", words, 1, [3, 4]))
+    occluded = result_of(service.occlude(photo, "softmax", words, 1, [3, 4]))
     assert passes == [1, 6]  # the cells, and as many elsewhere, five times
     monkeypatch.undo()
 
@@ -222,15 +223,15 @@ def test_only_so_many_grids_stay_in_memory(serve, tiny_captioner, monkeypatch):
     service = serve([tiny_captioner], grids=2)
     photos = [service.store.add_file(photo) for photo in FIVE]
     for photo in photos:
-        asyncio.run(service.caption(photo, "softmax"))
+        result_of(service.caption(photo, "softmax"))
     assert sum(known.grid is not None for known in service._known.values()) == 2
     assert sum(known.loaded is not None for known in service._known.values()) == 2
     assert passes == [1] * 5
-    asyncio.run(service.steer(photos[4], "softmax", ["a"]))
+    result_of(service.steer(photos[4], "softmax", ["a"]))
     assert passes == [1] * 5
-    asyncio.run(service.steer(photos[0], "softmax", ["a"]))  # its grid is made again
+    result_of(service.steer(photos[0], "softmax", ["a"]))  # its grid is made again
     assert passes == [1] * 6
-    assert asyncio.run(service.preview(photos[1])).startswith("data:image/jpeg")
+    assert result_of(service.preview(photos[1])).startswith("data:image/jpeg")
 
 
 def test_closing_answers_those_who_wait_and_leaves_nothing(server, tiny_captioner, monkeypatch):
@@ -246,9 +247,9 @@ def test_closing_answers_those_who_wait_and_leaves_nothing(server, tiny_captione
         await asyncio.to_thread(service.close)
         return await asyncio.gather(*waiting, return_exceptions=True)
 
-    assert {type(each) for each in asyncio.run(ask())} <= {ServerClosing, PhotoGone}
+    assert {type(each) for each in result_of(ask())} <= {ServerClosing, PhotoGone}
     with pytest.raises((ServerClosing, PhotoGone)):
-        asyncio.run(service.caption(photos[0], "softmax"))
+        result_of(service.caption(photos[0], "softmax"))
     with pytest.raises(ServerClosing):
         add(service, FIVE[0].read_bytes())
     assert not list(server.path.iterdir())

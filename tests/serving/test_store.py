@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.asynchronous import result_of
 from support.samples import PHOTOS
 
 from capmodel import PhotoError
@@ -50,7 +51,7 @@ def receive(store: PhotoStore, data: bytes, piece: int = 1000, length: int | Non
         return await store.receive(stream(), length)
 
     try:
-        return asyncio.run(go()), read
+        return result_of(go()), read
     except (PhotoError, Refused) as error:
         error.read = read
         raise
@@ -147,7 +148,7 @@ def test_only_so_many_bytes_are_on_their_way(make_store):
         await asyncio.gather(first, return_exceptions=True)
         return await store.receive(quick())
 
-    assert asyncio.run(go())
+    assert result_of(go())
     assert len(store.files()) == 1  # nothing of the one that was broken off
     assert store._incoming == 0
 
@@ -160,7 +161,7 @@ def test_an_upload_that_stalls_gives_its_room_back(make_store):
         await asyncio.sleep(30)
 
     with pytest.raises(Refused, match="too long"):
-        asyncio.run(store.receive(stalled()))
+        result_of(store.receive(stalled()))
     assert store.files() == []
     assert store._incoming == 0
 
@@ -301,5 +302,5 @@ def test_a_hundred_uploads_need_one_thread(make_store):
         await asyncio.gather(*(store.receive(stream(data[n % 5])) for n in range(100)))
         return most
 
-    assert asyncio.run(go()) <= 1
+    assert result_of(go()) <= 1
     assert len(store.files()) == 5

@@ -1,6 +1,5 @@
 """On a Space with ZeroGPU all that computes goes through `spaces.GPU`; elsewhere that package is not imported."""
 
-import asyncio
 import multiprocessing
 import pickle
 import subprocess
@@ -10,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from support.asynchronous import result_of
 from support.samples import PHOTOS, ROOT
 
 from capmodel.serving import zero_gpu
@@ -64,7 +64,7 @@ def ask(server):
             )
 
         try:
-            return asyncio.run(questions())
+            return result_of(questions())
         finally:
             service.close()
 
