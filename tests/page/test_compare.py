@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from support.samples import PHOTOS
-from support.web import captions, upload, veils
+from support.web import captions, overlays, upload
 
 TWO = [PHOTOS / "surfer-on-big-wave.jpg", PHOTOS / "two-dogs-playing-on-grass.jpg"]
 WAYS = ".way canvas"
@@ -21,10 +21,10 @@ def compared(page: Page) -> Page:
     return page
 
 
-def cells_of(veil: np.ndarray) -> np.ndarray:
+def cells_of(overlay: np.ndarray) -> np.ndarray:
     """Its opacity at the middle of each cell: (8, 8)."""
-    rows, columns = (((np.arange(8) + 0.5) * size / 8).astype(int) for size in veil.shape)
-    return veil[np.ix_(rows, columns)]
+    rows, columns = (((np.arange(8) + 0.5) * size / 8).astype(int) for size in overlay.shape)
+    return overlay[np.ix_(rows, columns)]
 
 
 def current(page: Page) -> list[str]:
@@ -38,8 +38,8 @@ def test_each_attention_has_its_caption_and_its_map(compared, captioners):
     assert said == [caption.text for caption in expected]
     compared.locator(".words button").nth(1).click()
     assert current(compared) == [caption.words[1].text for caption in expected]
-    for veil, caption in zip(veils(compared, WAYS), expected):
-        middles = cells_of(veil)
+    for overlay, caption in zip(overlays(compared, WAYS), expected):
+        middles = cells_of(overlay)
         weights = caption.words[1].weights
         assert middles.flat[weights.argmax()] <= middles.min() + 1  # two cells may look alike on the common scale
         assert middles.flat[weights.argmin()] >= middles.max() - 1
@@ -49,7 +49,9 @@ def test_each_attention_has_its_caption_and_its_map(compared, captioners):
     assert not one_token or spread[2] == "spread over 1.0 cells"
     flattest = int(np.argmin([word.weights.max() for word in expected[0].words]))
     compared.locator(".words button").nth(flattest).click()
-    assert veils(compared, WAYS)[0].min() > veils(compared, WAYS)[2].min()  # one scale: what is spread looks spread
+    assert (
+        overlays(compared, WAYS)[0].min() > overlays(compared, WAYS)[2].min()
+    )  # one scale: what is spread looks spread
 
 
 def test_played_in_step(compared, captioners):
@@ -63,10 +65,10 @@ def test_played_in_step(compared, captioners):
 
 
 def test_raw_cells_and_the_player_comes_back(compared):
-    smooth = veils(compared, WAYS)
+    smooth = overlays(compared, WAYS)
     compared.locator(".raw").click()
     compared.wait_for_timeout(100)
-    assert all(np.abs(one - other).max() > 5 for one, other in zip(smooth, veils(compared, WAYS)))
+    assert all(np.abs(one - other).max() > 5 for one, other in zip(smooth, overlays(compared, WAYS)))
     compared.locator(".tools button", has_text="Ways").click()
     expect(compared.locator(".way").first).to_be_hidden()
     assert compared.locator(".player .frame canvas").bounding_box()["height"] > 100

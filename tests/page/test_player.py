@@ -31,7 +31,7 @@ def test_each_word_shows_its_own_map_where_the_array_says(surfer):
 
 
 def test_one_scale_for_the_whole_caption(surfer):
-    """A word whose strongest cell is weak stays veiled: no map is stretched to look sharp."""
+    """A word whose strongest cell is weak stays dark: no map is stretched to look sharp."""
     strongest = max(float(word.weights.max()) * 64 for word in surfer.caption.words)
     top = min(CLEAR, strongest)
     expect(surfer.locator(".scale .top")).to_have_text(f"{'≥ ' * (strongest > CLEAR)}{top:.1f}×")
@@ -124,7 +124,7 @@ def test_the_map_glides_from_word_to_word(browser, address):
         upload(page, SURFER)
         captions(page, 1)
         page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
-        middle = page.evaluate("""async () => {   // how the veil changes in the 350 ms after a word is chosen
+        middle = page.evaluate("""async () => {   // how the overlay changes in the 350 ms after a word is chosen
             const canvas = document.querySelector('.player canvas'), seen = new Set();
             document.querySelectorAll('.words button')[1].click();
             for (let frame = 0; frame < 15; frame++) {

@@ -19,7 +19,7 @@ def written(page) -> str:
 def test_another_word_writes_the_rest_anew(surfer, captioner):
     surfer.locator(".tools button", has_text="Other words").click()
     surfer.locator(".words button").nth(4).click()
-    before, veil = written(surfer), canvas(surfer)
+    before, overlay = written(surfer), canvas(surfer)
     other = surfer.caption.words[4].alternatives[0][0]
     surfer.locator(".chips button.chip").first.click()
     expect(surfer.locator(".undo")).to_be_visible()
@@ -29,7 +29,7 @@ def test_another_word_writes_the_rest_anew(surfer, captioner):
     assert written(surfer) == expected.text
     assert expected.text.startswith(prefix)
     surfer.locator(".words button").nth(5).click()
-    assert np.abs(canvas(surfer) - veil).max() > 5  # its own maps
+    assert np.abs(canvas(surfer) - overlay).max() > 5  # its own maps
     surfer.locator(".undo").click()
     assert written(surfer) == before
 

@@ -41,7 +41,7 @@ from tests.soak.report import Sample, Schedule, Tally, as_text, memory_of, size_
 from tests.soak.visitor import visit
 from tests.support.server import serve_page
 
-KEPT_MINUTES = 1.0
+RETENTION_MINUTES = 1.0
 REST_EVERY = 300.0  # seconds; more where photos are kept for so long that visitors would be away for most of the time
 REST = 20.0  # seconds, besides those until everything is deleted: for what was begun before
 PERIOD = 3.0  # seconds between two samples
@@ -62,20 +62,20 @@ def watch(server: Popen, temporary: Path, began: float, until: float, period: fl
         time.sleep(period)
 
 
-def soak(minutes: float, browsers: int, seed: int, kept_minutes: float, folder: Path) -> dict:
+def soak(minutes: float, browsers: int, seed: int, retention_minutes: float, folder: Path) -> dict:
     """Runs it; leaves ``server.log`` and ``samples.csv`` in a folder, and returns what `summarize` found."""
     temporary, log = folder / "tmp", folder / "server.log"
     temporary.mkdir(parents=True)
     # The server sweeps photos away, and gives memory back, every tenth of the time that it keeps them, or every minute.
-    sweep = min(60, 6 * kept_minutes)
-    away = 60 * kept_minutes + sweep + REST
+    sweep = min(60, 6 * retention_minutes)
+    away = 60 * retention_minutes + sweep + REST
     schedule = Schedule(every=max(REST_EVERY, 2 * away), rest=away)
     own = {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GRADIO_")} | own
     with ExitStack() as stack:
         printed = stack.enter_context(log.open("w"))
         table = stack.enter_context((folder / "samples.csv").open("w", newline="", buffering=1))
-        arguments = ("--retention-minutes", str(kept_minutes))
+        arguments = ("--retention-minutes", str(retention_minutes))
         address, server = stack.enter_context(serve_page(*arguments, environment=environment, log=printed))
         before, began = size_of(temporary), time.monotonic()
         until = began + 60 * minutes
@@ -88,7 +88,7 @@ def soak(minutes: float, browsers: int, seed: int, kept_minutes: float, folder: 
             rows.writerow(astuple(sample))
         wait(visits)
         tally = sum((visit.result() for visit in visits), Tally())
-        deadline = time.monotonic() + 60 * kept_minutes + sweep + FINISH
+        deadline = time.monotonic() + 60 * retention_minutes + sweep + FINISH
         while (after := size_of(temporary)) > before and time.monotonic() < deadline:
             time.sleep(1)
         time.sleep(sweep)
@@ -101,7 +101,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--browsers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0, help="of what the visitors do")
-    parser.add_argument("--retention-minutes", type=float, default=KEPT_MINUTES, help="then the server deletes photos")
+    parser.add_argument(
+        "--retention-minutes", type=float, default=RETENTION_MINUTES, help="then the server deletes photos"
+    )
     parser.add_argument("--out", type=Path, help="a new folder for the server's log and all samples")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)

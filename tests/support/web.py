@@ -89,12 +89,12 @@ def captions(page: Page, count: int) -> list[str]:
 
 
 def canvas(page: Page) -> np.ndarray:
-    """The veil's opacity as it is on the screen: (height, width), 0..255."""
-    [veil] = veils(page, ".player .frame canvas")
-    return veil
+    """The overlay's opacity as it is on the screen: (height, width), 0..255."""
+    [overlay] = overlays(page, ".player .frame canvas")
+    return overlay
 
 
-def veils(page: Page, selector: str) -> list[np.ndarray]:
+def overlays(page: Page, selector: str) -> list[np.ndarray]:
     """The same of every canvas that is found."""
     urls = page.locator(selector).evaluate_all("all => all.map(canvas => canvas.toDataURL('image/png'))")
     pictures = [Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) for url in urls]

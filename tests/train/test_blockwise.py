@@ -1,4 +1,4 @@
-"""Stages taught apart: what each reads, what learns, and that the joined network is what they are in a row."""
+"""Blockwise distillation: what each reads, what learns, and that the joined network is what they are in a row."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from train.objectives.teacher import Teacher
 
 
 @pytest.fixture
-def apart():
+def blockwise():
     torch.manual_seed(0)
     task = Blockwise(Distillation(GridEncoder("resnet26d"), Teacher()))
     for module in task.stages.modules():
@@ -25,34 +25,34 @@ def make_photos():
     return torch.randint(256, (2, 3, 96, 96), dtype=torch.uint8)
 
 
-def test_the_joined_network_is_the_stages_in_a_row(apart):
+def test_the_joined_network_is_the_stages_in_a_row(blockwise):
     photos = make_photos()
-    joined = apart.eval().join().eval()
+    joined = blockwise.eval().join().eval()
     with torch.inference_mode():
         last, maps = joined.student.stages(photos)
         features = joined.student.normalize(photos)
-        for number, (stage, ours) in enumerate(zip(apart.stages, maps, strict=True)):
+        for number, (stage, ours) in enumerate(zip(blockwise.stages, maps, strict=True)):
             features = stage(features)
             torch.testing.assert_close(ours, features, rtol=1e-3, atol=1e-3 * features.std().item())
-            features = apart.heads.projections[number](features)
+            features = blockwise.heads.projections[number](features)
         assert torch.equal(last, maps[-1])
-        assert torch.equal(joined.heads.classify(last), apart.heads.classify(last))
+        assert torch.equal(joined.heads.classify(last), blockwise.heads.classify(last))
 
 
-def test_stages_and_heads_learn_and_nothing_else(apart):
-    losses = apart.train()({"pixels": make_photos()})
+def test_stages_and_heads_learn_and_nothing_else(blockwise):
+    losses = blockwise.train()({"pixels": make_photos()})
     losses["loss"].backward()
-    learned = {name for name, value in apart.named_parameters() if value.grad is not None}
-    assert learned == {name for name, _ in apart.named_parameters() if name.startswith(("stages.", "whole.heads."))}
+    learned = {name for name, value in blockwise.named_parameters() if value.grad is not None}
+    assert learned == {name for name, _ in blockwise.named_parameters() if name.startswith(("stages.", "whole.heads."))}
 
 
-def test_a_stage_reads_the_teacher_and_not_the_stage_before(apart):
-    apart.eval()
+def test_a_stage_reads_the_teacher_and_not_the_stage_before(blockwise):
+    blockwise.eval()
     photos = make_photos()
-    before = apart({"pixels": photos})
+    before = blockwise({"pixels": photos})
     with torch.no_grad():
-        apart.stages[2][0].conv1.weight.mul_(-1)
-    after = apart({"pixels": photos})
+        blockwise.stages[2][0].conv1.weight.mul_(-1)
+    after = blockwise({"pixels": photos})
     assert before["loss"] != after["loss"]
     assert before["features"] == after["features"]  # of the last stage
     assert before["answer"] == after["answer"]
@@ -73,8 +73,8 @@ def test_other_networks_are_refused(name):
         Blockwise(Distillation(GridEncoder(name), Teacher()))
 
 
-def test_heads_are_saved_beside_the_student(apart, tmp_path):
-    joined = apart.join()
+def test_heads_are_saved_beside_the_student(blockwise, tmp_path):
+    joined = blockwise.join()
     joined.save(tmp_path)
     other = Distillation(GridEncoder.load(tmp_path), Teacher())
     other.load_heads(tmp_path)
