@@ -199,12 +199,10 @@ def test_the_page_answers_while_seventy_photos_wait(tiny_captioner, monkeypatch)
             while len(app.player_protocol.service.store.files()) < 70:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-            began = time.monotonic()
-            assert httpx.get(address, timeout=60).status_code == 200
-            seconds = time.monotonic() - began
+            assert httpx.get(address, timeout=30).status_code == 200
+            assert not any(each.done() for each in waiting)  # it did not wait for them
             gate.set()
             assert all("key" in each.result() for each in waiting)
-        assert seconds < 5
     finally:
         gate.set()
         app.close()
