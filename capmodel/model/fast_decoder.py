@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from capmodel.model.decoder import Decoder, Memory, State
-from capmodel.model.fast_encoder import state_of
+from capmodel.model.prepared import Prepared
 
 Linear = Callable[[Tensor], Tensor]
 
@@ -35,15 +35,13 @@ class FastDecoder:
 
     def __init__(self, decoder: Decoder):
         self.decoder = decoder
+        self._prepared = Prepared(_Layers.of)
         self._layers: _Layers  # set by the first `prepare`
-        self._state: tuple | None = None
 
     @torch.inference_mode()
     def prepare(self, grid: Tensor) -> Memory:
         """Grid (B, L, D) -> the memory that `step` reads: contributions to the gates (B, L, 4H) and keys (B, L, A)."""
-        state = state_of(self.decoder)
-        if state != self._state:
-            self._layers, self._state = _Layers.of(self.decoder), state
+        self._layers = self._prepared.get(self.decoder)
         return Memory(self._layers.cells(grid), self._layers.keys(grid))
 
     def start(self, memory: Memory, captions: int) -> State:

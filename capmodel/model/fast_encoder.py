@@ -7,7 +7,6 @@ uses it, which is twice as fast and rounds every number to 8 binary digits. The 
 
 import copy
 import weakref
-import zlib
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from capmodel.model.backbone import GridEncoder
+from capmodel.model.prepared import Prepared
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
@@ -22,25 +22,6 @@ PRECISIONS = ("auto", "fp32", "bf16")
 def has_bfloat16() -> bool:
     """Whether this processor multiplies in bfloat16 (AVX512-BF16 or AMX); others only emulate it, slowly."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-def state_of(module: nn.Module) -> tuple:
-    """A key that stays equal until the module's weights are written to or moved."""
-    return tuple((value.data_ptr(), _writes(value)) for value in module.state_dict().values())
-
-
-def _writes(value: Tensor) -> int:
-    """A number that changes when a tensor is written to: PyTorch's write count, or a checksum for inference tensors.
-
-    PyTorch does not count writes to tensors created in inference mode, so the whole tensor must be read, which costs
-    about 1 ms per megabyte.
-    """
-    try:
-        if not value.is_inference():
-            return value._version
-    except RuntimeError:  # created in inference mode and moved outside it
-        pass
-    return zlib.crc32(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
 
 
 class FastEncoder:
@@ -93,17 +74,19 @@ class _Features(nn.Module):
 
 
 # Captioners that share an encoder share its prepared networks.
-_made: weakref.WeakKeyDictionary[GridEncoder, dict[torch.dtype, tuple[tuple, nn.Module]]] = weakref.WeakKeyDictionary()
+_networks: weakref.WeakKeyDictionary[GridEncoder, dict[torch.dtype, Prepared]] = weakref.WeakKeyDictionary()
 
 
 def _prepared(encoder: GridEncoder, dtype: torch.dtype) -> nn.Module:
-    state = state_of(encoder)
-    kept = _made.setdefault(encoder, {})
-    if dtype not in kept or kept[dtype][0] != state:
-        network = _fused(encoder)
-        # PyTorch's types leave memory_format out.
-        kept[dtype] = state, network.to(dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    return kept[dtype][1]
+    networks = _networks.setdefault(encoder, {})
+    if dtype not in networks:
+        networks[dtype] = Prepared(lambda changed: _convert(changed, dtype))
+    return networks[dtype].get(encoder)
+
+
+def _convert(encoder: GridEncoder, dtype: torch.dtype) -> nn.Module:
+    # PyTorch's types leave memory_format out.
+    return _fused(encoder).to(dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _fused(encoder: GridEncoder) -> nn.Module:
