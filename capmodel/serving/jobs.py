@@ -118,12 +118,12 @@ class Jobs:
             work(folder / file_name, progress)
             state.size = (folder / file_name).stat().st_size
             state.file = folder / file_name
-        except Exception as error:  # reported in the state
-            state.error = error
+        except Exception as error:
             if not isinstance(error, self._expected) and not self._closed:
                 log.warning("a file could not be made", exc_info=error)
             if folder:
                 self._delete(folder)
+            state.error = error  # last: a state with an error has left nothing behind
         finally:
             state.since = time.monotonic()
         self.sweep()
