@@ -177,7 +177,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
 
         Returns:
             The caption and its words, each with its probability (0..1), its alternatives and its
-            attention: 8 rows of 8 numbers that sum to 1, row 0 at the top of the photo.
+            attention: rows of numbers that sum to 1 (8 x 8 in the bundled models), row 0 at the top of the photo.
         """
         try:
             return await protocol.caption_file(Path(photo), attention)
