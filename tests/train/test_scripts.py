@@ -106,7 +106,7 @@ def test_a_decoder_on_the_teachers_grid_is_scored_and_not_kept(shapes, tmp_path)
     assert not list(tmp_path.rglob("model.safetensors"))
 
 
-@pytest.mark.parametrize(("start", "crops"), [(run_process, ""), (run, "--on-device")])
+@pytest.mark.parametrize(("start", "crops"), [(run_process, ""), (run, "--on-device --sizes 32 64")])
 def test_backbone_and_decoder_train_on_together(few, trained, tmp_path, start, crops):
     printed = start(
         f"python -m train.finetune --data {few} --init {trained}/softmax/model --out {tmp_path} --epochs 3 "
