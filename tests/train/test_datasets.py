@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from support.shapes import make_shapes
 
-from train.data.datasets import DataError, DataSet, Example, load_sets, load_split
+from train.data.datasets import DataSet, Example, load_sets, load_split
+from train.data.errors import DataError
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_what_is_missing_is_said_in_one_sentence(flickr8k, missing):
     elif missing == "list":
         (flickr8k / "Flickr_8k.devImages.txt").unlink()
     elif missing == "photos":
-        (flickr8k / "Images").rename(flickr8k / "Pictures")
+        (flickr8k / "Images").rename(flickr8k / "Elsewhere")
     elif missing == "photo":
         load_split(flickr8k, "dev")[2].photo.unlink()
     elif missing == "everything":

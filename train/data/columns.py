@@ -1,0 +1,75 @@
+"""Which columns of a table hold the photo, its captions and its split."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train.data.errors import DataError, at
+
+PHOTO_COLUMNS = (
+    "file_name",
+    "filename",
+    "image",
+    "image_name",
+    "image_path",
+    "file",
+    "filepath",
+    "path",
+    "photo",
+    "img",
+)
+CAPTION_COLUMNS = ("text", "caption", "captions", "comment", "sentence", "sentences", "description")
+SPLIT_COLUMN = "split"
+NUMBERED = re.compile(r"(?:text|caption|comment|sentence)_?\d+")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of the columns that count.
+
+    Attributes:
+        captions: one, or several as in ``caption_0`` to ``caption_4``.
+        split: None if there is none.
+    """
+
+    photo: str
+    captions: tuple[str, ...]
+    split: str | None
+
+    @classmethod
+    def find(cls, names: Iterable[str], path: Path) -> "Columns":
+        """The columns that count, by the names that data sets have for them.
+
+        Raises:
+            DataError: there are none for the photo or the caption.
+        """
+        names = list(names)
+        known = {name.strip().lower().replace(" ", "_"): name for name in reversed(names)}
+        photo = next((known[name] for name in PHOTO_COLUMNS if name in known), None)
+        caption = next((known[name] for name in CAPTION_COLUMNS if name in known), None)
+        captions = (caption,) if caption else tuple(known[name] for name in known if NUMBERED.fullmatch(name))[::-1]
+        if photo is None or not captions:
+            raise DataError(
+                f"{path} needs the columns file_name and text, named in its first line or in every record; it has "
+                f"{', '.join(names) or 'none'}."
+            )
+        return cls(photo, captions, known.get(SPLIT_COLUMN))
+
+
+def captions_in(value: Any, path: Path, where: int | str) -> list[str]:
+    """The captions in one field: text, a list of texts, or nothing.
+
+    Raises:
+        DataError: it is something else.
+    """
+    if value is None:
+        return []
+    if isinstance(value, Mapping) and "raw" in value:  # as in Karpathy's files
+        return captions_in(value["raw"], path, where)
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
+        return [caption for each in value for caption in captions_in(each, path, where)]
+    raise DataError(f"{at(path, where)}: the caption is neither text nor a list of texts, but {type(value).__name__}.")

@@ -1,0 +1,39 @@
+"""What is said of data that cannot be used, or not as they are."""
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+SHOWN = 5  # examples of one fault that a message lists
+
+
+class DataError(SystemExit):
+    """Data are missing or malformed; the message is one sentence that says what, where, and what to do."""
+
+
+@cache
+def tell(message: str) -> None:
+    """Prints a remark on the data to stderr, once, however often the data are read and by how many processes."""
+    if os.environ.get("RANK", "0") == "0":
+        print(message, file=sys.stderr, flush=True)
+
+
+def at(path: Path, where: int | str | None) -> str:
+    """A place in a file, as in "captions.csv, line 3".
+
+    Args:
+        where: a line's number, counted from 1, or another place such as "image 3" or "record 3".
+    """
+    return str(path) if where is None else f"{path}, {named(where)}"
+
+
+def named(where: int | str) -> str:
+    """A place within a file, as in "line 3"."""
+    return f"line {where}" if isinstance(where, int) else where
+
+
+def some(items: list[str]) -> str:
+    """The first of many items, and how many there are beside these."""
+    rest = len(items) - SHOWN
+    return "; ".join(items[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
