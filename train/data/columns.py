@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
-from train.data.errors import DataError, at
+from train.data.errors import DataError, at, some
+from train.data.rows import split_named
 
 PHOTO_COLUMNS = (
     "file_name",
@@ -53,23 +55,40 @@ class Columns:
         if photo is None or not captions:
             raise DataError(
                 f"{path} needs the columns file_name and text, named in its first line or in every record; it has "
-                f"{', '.join(names) or 'none'}."
+                f"{some([shorten(str(name), 40) for name in names]) or 'none'}."
             )
         return cls(photo, captions, known.get(SPLIT_COLUMN))
 
+    def captions_in(self, record: Mapping[str, Any], path: Path, where: int | str) -> list[str]:
+        """The captions of a record; one empty caption if there are none.
 
-def captions_in(value: Any, path: Path, where: int | str) -> list[str]:
-    """The captions in one field: text, a list of texts, or nothing.
+        Raises:
+            DataError: a field is neither text nor a list of texts.
+        """
+        captions = [caption for column in self.captions for caption in _texts(record.get(column), path, where)]
+        return [caption for caption in captions if caption.strip()] or [""]
 
-    Raises:
-        DataError: it is something else.
-    """
+    def split_in(self, record: Mapping[str, Any], path: Path, where: int | str) -> str | None:
+        """The split of a record, one of `SPLITS`; None if there is no column for it.
+
+        Raises:
+            DataError: the column holds something else.
+        """
+        if self.split is None:
+            return None
+        name = str(record.get(self.split))
+        if (split := split_named(name)) is None:
+            raise DataError(f"{at(path, where)}: {name!r} is no split; train, dev and test are.")
+        return split
+
+
+def _texts(value: Any, path: Path, where: int | str) -> list[str]:
     if value is None:
         return []
     if isinstance(value, Mapping) and "raw" in value:  # as in Karpathy's files
-        return captions_in(value["raw"], path, where)
+        return _texts(value["raw"], path, where)
     if isinstance(value, str):
         return [value]
     if isinstance(value, Iterable) and not isinstance(value, Mapping):
-        return [caption for each in value for caption in captions_in(each, path, where)]
+        return [caption for each in value for caption in _texts(each, path, where)]
     raise DataError(f"{at(path, where)}: the caption is neither text nor a list of texts, but {type(value).__name__}.")

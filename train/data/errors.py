@@ -11,12 +11,15 @@ SHOWN = 5  # examples of one fault that a message lists
 class DataError(SystemExit):
     """Data are missing or malformed; the message is one sentence that says what, where, and what to do."""
 
+    def __init__(self, message: str):
+        super().__init__(_one_line(message))
+
 
 @cache
 def tell(message: str) -> None:
     """Prints a remark on the data to stderr, once, however often the data are read and by how many processes."""
     if os.environ.get("RANK", "0") == "0":
-        print(message, file=sys.stderr, flush=True)
+        print(_one_line(message), file=sys.stderr, flush=True)
 
 
 def at(path: Path, where: int | str | None) -> str:
@@ -37,3 +40,8 @@ def some(items: list[str]) -> str:
     """The first of many items, and how many there are beside these."""
     rest = len(items) - SHOWN
     return "; ".join(items[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+def _one_line(message: str) -> str:
+    """A message in one line, although what it quotes from damaged files may hold any character."""
+    return "".join(character if character.isprintable() else " " for character in message)

@@ -62,7 +62,7 @@ def member(record: Record, key: str, kind: type, path: Path, where: int | str | 
         DataError: it is missing, or of another kind.
     """
     if key not in record:
-        raise DataError(f"{at(path, where)}: {key!r} is missing; there is {', '.join(record) or 'nothing'}.")
+        raise DataError(f"{at(path, where)}: {key!r} is missing; there is {_shown(list(record))}.")
     return expect(record[key], kind, path, where)
 
 

@@ -1,4 +1,4 @@
-"""The three layouts of data sets, several of them at once, and what is said when something is missing."""
+"""Splits and names of data sets, several of them at once, and what is said when something is missing."""
 
 import json
 from pathlib import Path
@@ -109,9 +109,14 @@ def test_what_is_missing_is_said_in_one_sentence(flickr8k, missing):
     with pytest.raises(DataError) as caught:
         load_split(folder, "dev")
     message = str(caught.value)
-    named = {"list": "devImages", "photos": "Images", "photo": "1 of the 4", "columns": "file_name and text"}
+    named = {
+        "list": "devImages",
+        "photos": "No file for 4 of the 4",
+        "photo": "No file for 1 of the 4",
+        "columns": "file_name and text",
+    }
     assert named.get(missing, str(folder)) in message
-    assert str(flickr8k) in message or missing == "photo"
+    assert str(flickr8k) in message
 
 
 def test_unknown_splits_are_refused(flickr8k):

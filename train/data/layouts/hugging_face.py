@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from train.data.columns import Columns, captions_in
+from train.data.columns import Columns
 from train.data.errors import DataError, at
 from train.data.photo_folders import PhotoFolders
 from train.data.rows import Row, split_named
@@ -43,7 +43,8 @@ def read(file: Path, folder: Path, split: str) -> Iterator[Row]:
     for name, part in parts.items():
         own = split_named(name)
         if own in (None, split):
-            yield from _rows(part, file, folder, own)
+            place = file.with_name(f"{name}*.parquet") if file.suffix == ".parquet" else folder / name
+            yield from _rows(part, place, folder, own)
 
 
 def _rows(part: Any, file: Path, folder: Path, split: str | None) -> Iterator[Row]:
@@ -56,9 +57,8 @@ def _rows(part: Any, file: Path, folder: Path, split: str | None) -> Iterator[Ro
     for number, record in enumerate(part, 1):
         where = f"record {number}"
         photo = _photo(record[columns.photo], folder, photos, at(file, where))
-        captions = [each for column in columns.captions for each in captions_in(record[column], file, where)]
-        own = split_named(str(record[columns.split])) if columns.split and not split else split
-        for caption in captions or [""]:
+        own = split or columns.split_in(record, file, where)
+        for caption in columns.captions_in(record, file, where):
             yield Row(photo, caption, file, where, own)
 
 

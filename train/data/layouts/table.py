@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from train.data.columns import Columns, captions_in
+from train.data.columns import Columns
 from train.data.delimited import read_delimited
 from train.data.errors import DataError, at
 from train.data.json_files import read_records
 from train.data.layouts import token_file
 from train.data.photo_folders import PhotoFolders
-from train.data.rows import SPLIT_NAMES, Row, split_named
+from train.data.rows import SPLIT_NAMES, Row
 from train.data.text_files import read_lines
 
 FILES = (
@@ -56,20 +56,10 @@ def _rows(file: Path, split: str | None) -> Iterator[Row]:
         name = record.get(columns.photo)
         if not isinstance(name, str) or not name.strip():
             raise DataError(f"{at(file, where)}: there is no name of a photo in {columns.photo}.")
-        captions = [each for column in columns.captions for each in captions_in(record.get(column), file, where)]
-        if not any(captions) and (match := NUMBERED_CAPTION.fullmatch(str(record.get("comment_number", "")).strip())):
+        captions = columns.captions_in(record, file, where)
+        if captions == [""] and (match := NUMBERED_CAPTION.fullmatch(str(record.get("comment_number", "")).strip())):
             captions = [match[1]]
-        own = split or _split(record.get(columns.split) if columns.split else None, file, where)
+        own = split or columns.split_in(record, file, where)
         photo = photos.find(name.strip())
-        if len(captions) > 1:  # some of several may be missing
-            captions = [caption for caption in captions if caption.strip()]
-        for caption in captions or [""]:
+        for caption in captions:
             yield Row(photo, caption, file, where, own)
-
-
-def _split(name: object, file: Path, where: int | str) -> str | None:
-    if name is None:
-        return None
-    if (split := split_named(str(name))) is None:
-        raise DataError(f"{at(file, where)}: {name!r} is no split; train, dev and test are.")
-    return split
