@@ -46,10 +46,11 @@ def main(arguments: list[str] | None = None) -> None:
     if options.captions:
         options.captions.unlink(missing_ok=True)
 
+    sets = load_data(options, options.split)
     accelerator = make_accelerator()
     captioner = Captioner.from_pretrained(options.model, precision=options.precision)
     captioner.model.to(accelerator.device)
-    for data in load_data(options, options.split):
+    for data in sets:
         examples = data.examples[: options.limit]
         captions, maps = caption_examples(captioner, examples, options, accelerator)
         if accelerator.is_main_process:

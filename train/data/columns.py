@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
-from train.data.errors import DataError, at, some
+from train.data.errors import DataError, at, quoted, some
 from train.data.rows import split_named
 
 PHOTO_COLUMNS = (
@@ -55,7 +54,7 @@ class Columns:
         if photo is None or not captions:
             raise DataError(
                 f"{path} needs the columns file_name and text, named in its first line or in every record; it has "
-                f"{some([shorten(str(name), 40) for name in names]) or 'none'}."
+                f"{some([str(name) for name in names]) or 'none'}."
             )
         return cls(photo, captions, known.get(SPLIT_COLUMN))
 
@@ -76,9 +75,9 @@ class Columns:
         """
         if self.split is None:
             return None
-        name = str(record.get(self.split))
-        if (split := split_named(name)) is None:
-            raise DataError(f"{at(path, where)}: {name!r} is no split; train, dev and test are.")
+        name = record.get(self.split)
+        if (split := split_named(str(name))) is None:
+            raise DataError(f"{at(path, where)}: {quoted(name)} is no split; train, dev and test are.")
         return split
 
 

@@ -1,5 +1,6 @@
 """What is said of data that cannot be used, or not as they are."""
 
+import json
 import os
 import sys
 from functools import cache
@@ -36,10 +37,19 @@ def named(where: int | str) -> str:
     return f"line {where}" if isinstance(where, int) else where
 
 
+def quoted(value: object) -> str:
+    """A value from a file, as JSON where it can be, and not too long to read."""
+    return _short(json.dumps(value, default=str), 40)
+
+
 def some(items: list[str]) -> str:
     """The first of many items, and how many there are beside these."""
     rest = len(items) - SHOWN
-    return "; ".join(items[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
+    return "; ".join(_short(item, 400) for item in items[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 2 :]}"
 
 
 def _one_line(message: str) -> str:

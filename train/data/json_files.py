@@ -1,12 +1,11 @@
 """JSON files: one value, or a record a line."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from train.data.errors import DataError, at
+from train.data.errors import DataError, at, quoted
 from train.data.text_files import read_text
 
 Record = dict[str, Any]
@@ -51,7 +50,7 @@ def expect(value: Any, kind: type, path: Path, where: int | str | None) -> Any:
     """
     if not isinstance(value, kind):
         names = {dict: "an object {...}", list: "a list [...]", str: "text in quotation marks", int: "a whole number"}
-        raise DataError(f"{at(path, where)}: {_shown(value)} stands where {names[kind]} belongs.")
+        raise DataError(f"{at(path, where)}: {quoted(value)} stands where {names[kind]} belongs.")
     return value
 
 
@@ -62,7 +61,7 @@ def member(record: Record, key: str, kind: type, path: Path, where: int | str | 
         DataError: it is missing, or of another kind.
     """
     if key not in record:
-        raise DataError(f"{at(path, where)}: {key!r} is missing; there is {_shown(list(record))}.")
+        raise DataError(f"{at(path, where)}: {key!r} is missing; there is {quoted(list(record))}.")
     return expect(record[key], kind, path, where)
 
 
@@ -76,8 +75,3 @@ def _parse(path: Path, text: str, line: int | None) -> Any:
         raise DataError(f"{at(path, where)}: this is not JSON ({error.msg}, column {error.colno}).") from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, or as many brackets in each other
         raise DataError(f"{at(path, line)}: the JSON cannot be read ({error}).") from error
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=sys.stderr.encoding != "utf-8")
-    return text if len(text) <= 40 else text[:40] + "..."

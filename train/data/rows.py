@@ -52,9 +52,7 @@ def split_of(row: Row) -> str:
     name, so that a photo stays where it is when others are added.
     """
     tenths = (*("train",) * 8, "dev", "test")
-    return (
-        row.split or tenths[int(hashlib.sha256(row.photo.name.encode(errors="surrogateescape")).hexdigest(), 16) % 10]
-    )
+    return row.split or tenths[int(hashlib.sha256(row.photo.name.encode(errors="surrogatepass")).hexdigest(), 16) % 10]
 
 
 def clean_captions(rows: Iterable[Row]) -> list[Row]:

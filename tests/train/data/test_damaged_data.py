@@ -62,7 +62,7 @@ DAMAGED = {
         ", line 1: the caption is neither text nor a list of texts, but int."),
     "an object for a caption": (LINES, '{"file_name": "a.jpg", "text": {"en": "A"}}', "but dict."),
     "an unknown split": (CSV, "file_name,text,split\na.jpg,A,holdout\n",
-        ", line 2: 'holdout' is no split; train, dev and test are."),
+        ", line 2: \"holdout\" is no split; train, dev and test are."),
     "a line that is no JSON": (LINES, '{"file_name": "a.jpg", "text": "A"}\nfile_name: b.jpg\n', ", line 2: this is not JSON"),
     "a line that breaks off": (LINES, '{"file_name": "a.jpg", "text": "A"}\n{"file_name": "b.jpg", "te',
         ", line 2: the JSON breaks off; the file may be cut short."),
@@ -80,7 +80,7 @@ DAMAGED = {
     "Karpathy's, no sentences": (KARPATHY, without("sentences"), ", image 1: 'sentences' is missing"),
     "Karpathy's, no split": (KARPATHY, without("split"), ", image 1: 'split' is missing"),
     "Karpathy's, no name": (KARPATHY, without("filename"), ", image 1: 'filename' is missing"),
-    "Karpathy's, another split": (KARPATHY, images({}, {"split": "mine"}), ", image 2: 'mine' is no split; train, restval,"),
+    "Karpathy's, another split": (KARPATHY, images({}, {"split": "mine"}), ", image 2: \"mine\" is no split; train, restval,"),
     "Karpathy's, a bare sentence": (KARPATHY, images({"sentences": ["A cat"]}),
         ', image 1: "A cat" stands where an object {...} belongs.'),
     "Karpathy's, an empty sentence": (KARPATHY, images({"sentences": [{}]}), ", image 1: 'raw' is missing; there is []."),
@@ -125,7 +125,7 @@ LACKING = {
     "a photo without a text beside it": ("a.txt", "A", "b.jpg", "b.jpg)"),
     "a photo that is not there": (CSV, HEAD + "a.jpg,A\nz.jpg,B\n", "z.jpg", ", line 3"),
     "a name that no file can have": (LINES, '{"file_name": "\\u0000", "text": "A"}', "", ", line 1"),
-    "a name that is too long": (CSV, HEAD + "z" * 300 + ".jpg,A\n", "z" * 300, ", line 2"),
+    "a name that is too long": (CSV, HEAD + "z" * 300 + ".jpg,A\n", "z" * 50, ", line 2"),
     "a folder for a photo": (CSV, HEAD + "..,A\n", "..", ", line 2"),
 }
 

@@ -6,7 +6,7 @@ Karpathy & Fei-Fei (2015), "Deep Visual-Semantic Alignments for Generating Image
 from collections.abc import Iterator
 from pathlib import Path
 
-from train.data.errors import DataError, at
+from train.data.errors import DataError, at, quoted
 from train.data.json_files import expect, member, read_json
 from train.data.photo_folders import PhotoFolders
 from train.data.rows import Row, split_named
@@ -28,7 +28,7 @@ def read(file: Path, folder: Path, split: str) -> Iterator[Row]:
         name = member(image, "filename", str, file, where)
         named = member(image, "split", str, file, where)
         if (own := split_named(named)) is None:
-            raise DataError(f"{at(file, where)}: {named!r} is no split; train, restval, val and test are.")
+            raise DataError(f"{at(file, where)}: {quoted(named)} is no split; train, restval, val and test are.")
         if own != split:
             continue
         inside = expect(image.get("filepath", ""), str, file, where)
