@@ -28,8 +28,8 @@ def to_rgb(image: Image.Image, at_least: int | None) -> Image.Image:
         image = image.convert("RGBA")
     elif image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
-    if at_least:
-        image = image.reduce(max(1, min(image.size) // at_least))
+    if at_least and (factor := min(image.size) // at_least) > 1:
+        image = image.reduce(factor)
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     color = _to_srgb(image.convert("RGB") if alpha else image, profile)
     if alpha:
@@ -62,4 +62,4 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         # A broken profile, or one for another color mode: use the photo without it.
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             pass
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

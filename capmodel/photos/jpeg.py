@@ -29,11 +29,8 @@ def clean_jpeg(data: bytes) -> bytes:
     view = memoryview(data)
     kept, start = [], 0
     for marker, begin, end in _segments(data):
-        if (
-            marker == _TEMPORARY
-            or marker == _COMMENT
-            or (marker in _SIDE_SEGMENTS and not _is_needed(marker, view[begin + 4 : end]))
-        ):
+        is_side = marker in _SIDE_SEGMENTS and not _is_needed(marker, view[begin + 4 : end])
+        if is_side or marker in (_TEMPORARY, _COMMENT):
             kept.append(view[start:begin])
             start = end
     return b"".join([*kept, view[start:]]) if kept else data

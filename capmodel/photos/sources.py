@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeAlias
 
@@ -30,7 +31,7 @@ FileSource: TypeAlias = str | os.PathLike | bytes | bytearray | memoryview | IO[
 PhotoSource: TypeAlias = FileSource | Image.Image | np.ndarray | ArrayLike
 
 MAX_BYTES = 1_000_000_000  # of a file: 100 million pixels of 16 bits take 800 MB without compression
-PIECE = 1 << 23  # bytes read at once: most photos in one
+PIECE = 1 << 20  # bytes read at once from a pipe
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # two letters at least: C:/ is a drive
 _SINGLE = str | os.PathLike | bytes | bytearray | memoryview | Image.Image | Mapping
 
@@ -72,12 +73,19 @@ def read_file(source: FileSource) -> bytes:
 
 def _read_path(source: str | os.PathLike) -> bytes:
     path = Path(os.fsdecode(source))
-    if path.parts[:1] and path.parts[0].startswith("~") and not path.exists():
-        path = Path(os.path.expanduser(path))  # which leaves unknown users as they are
+    if path.parts[:1] == ("~",):
+        with suppress(RuntimeError):  # nobody knows where it is
+            path = path.expanduser()
     try:
-        _check_kind(path.stat().st_mode)
+        status = path.stat()
+        _check_kind(status.st_mode)
+        _check_length(status.st_size)
         with path.open("rb") as file:
-            return _read(file)
+            if not stat.S_ISREG(status.st_mode):
+                return _read(file)
+            _check_start(file.read(START))
+            file.seek(0)
+            return file.read()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: the name holds a NUL
         if isinstance(error, PhotoError):
             raise
@@ -112,10 +120,8 @@ def _read_open_file(file: Any) -> bytes:
     if getattr(file, "closed", False) is True:
         raise PhotoError("This file is closed; open it, or give its path.")
     try:
-        try:
-            file.seek(0)  # as Pillow does: whoever has just written it is at its end
-        except (AttributeError, OSError):  # a pipe or a download
-            pass
+        with suppress(AttributeError, OSError):  # a pipe or a download
+            file.seek(0)  # as Pillow does: after writing to it, one is at its end
         return _read(file)
     except OSError as error:
         raise PhotoError("This file could not be read.") from error
@@ -124,13 +130,17 @@ def _read_open_file(file: Any) -> bytes:
 def _read(file: Any) -> bytes:
     start = _read_start(file)
     _check_start(start)
-    pieces, size = [start], len(start)
+    pieces, length = [start], len(start)
     while piece := file.read(PIECE):
         pieces.append(piece)
-        size += len(piece)
-        if size > MAX_BYTES:
-            raise PhotoError(f"This file is larger than {MAX_BYTES // 1_000_000_000} GB; please make it smaller.")
+        length += len(piece)
+        _check_length(length)
     return b"".join(pieces)
+
+
+def _check_length(length: int) -> None:
+    if length > MAX_BYTES:
+        raise PhotoError(f"This file is larger than {MAX_BYTES // 1_000_000_000} GB; please make it smaller.")
 
 
 def _read_start(file: Any) -> bytes:
