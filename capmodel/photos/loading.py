@@ -92,15 +92,21 @@ def _open(data: bytes) -> Image.Image:
     profile = None
     if data.startswith(png.SIGNATURE):
         data, profile = png.clean_png(data)
-    elif data.startswith(jpeg.SIGNATURE):
-        data = jpeg.clean_jpeg(data)
+    formats = readable_formats(data)
     try:
-        image = Image.open(io.BytesIO(data), formats=readable_formats(data))
+        image = _open_jpeg(data) if data.startswith(jpeg.SIGNATURE) else Image.open(io.BytesIO(data), formats=formats)
     except Image.UnidentifiedImageError as error:
         raise PhotoError(RARE if data.startswith(SIGNATURES) else NOT_A_PHOTO) from error
     if profile:
         image.info["icc_profile"] = profile
     return image
+
+
+def _open_jpeg(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=["JPEG"])
+    except Exception:
+        return Image.open(io.BytesIO(jpeg.clean_jpeg(data)), formats=["JPEG"])
 
 
 def _check_size(image: Image.Image) -> None:
