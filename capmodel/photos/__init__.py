@@ -4,7 +4,7 @@ from capmodel.photos.errors import PhotoError
 from capmodel.photos.formats import FORMATS, HEIF, may_be_photo
 from capmodel.photos.listing import PHOTO_SUFFIXES, list_photos
 from capmodel.photos.loading import MAX_PIXELS, load_photo, load_square, squash
-from capmodel.photos.sources import PhotoSource, is_one_photo, read_file
+from capmodel.photos.sources import PhotoSource, each_photo, is_one_photo, read_file
 
 __all__ = [
     "FORMATS",
@@ -13,6 +13,7 @@ __all__ = [
     "PHOTO_SUFFIXES",
     "PhotoError",
     "PhotoSource",
+    "each_photo",
     "is_one_photo",
     "list_photos",
     "load_photo",

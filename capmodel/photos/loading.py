@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -13,7 +14,7 @@ from capmodel.photos.colors import to_rgb
 from capmodel.photos.errors import NOT_A_PHOTO, PhotoError
 from capmodel.photos.formats import readable_formats
 from capmodel.photos.quiet import without_pillow_warnings
-from capmodel.photos.sources import PhotoSource, read_file
+from capmodel.photos.sources import FileSource, PhotoSource, read_file
 
 MAX_PIXELS = 100_000_000
 DAMAGED = "This file is damaged or cut short, so it cannot be read as a photo."
@@ -45,7 +46,7 @@ def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
         elif isinstance(source, Image.Image):
             image = source
         else:
-            image = _open(read_file(source))
+            image = _open(read_file(cast(FileSource, source)))
         _check_size(image)
         if at_least and image is not source:  # the caller's own image stays unchanged
             image.draft(None, (at_least, at_least))  # JPEG only: decodes at 1/2, 1/4 or 1/8

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import cast
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints errors of a logger without handlers
 
@@ -24,7 +25,7 @@ def without_pillow_warnings() -> Iterator[None]:
     with _lock:
         _readers += 1
         if _readers == 1:
-            warnings.filters.insert(0, _FILTER)
+            cast(list, warnings.filters).insert(0, _FILTER)
     try:
         yield
     finally:
@@ -32,4 +33,4 @@ def without_pillow_warnings() -> Iterator[None]:
             _readers -= 1
             if _readers == 0:
                 with suppress(ValueError):  # someone else has replaced the list
-                    warnings.filters.remove(_FILTER)
+                    cast(list, warnings.filters).remove(_FILTER)

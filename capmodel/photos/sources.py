@@ -4,10 +4,10 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeAlias
+from typing import IO, Any, Protocol, TypeAlias, cast
 
 import numpy as np
 from PIL import Image
@@ -44,6 +44,13 @@ def is_one_photo(value: object) -> bool:
     if is_array(value):
         return not is_several(value)
     return isinstance(value, _SINGLE) or hasattr(value, "read") or not isinstance(value, Iterable)
+
+
+def each_photo(photos: PhotoSource | Iterable[PhotoSource]) -> Iterator[PhotoSource]:
+    """One photo or many as an iterator."""
+    if is_one_photo(photos):
+        photos = [cast(PhotoSource, photos)]
+    return iter(cast(Iterable[PhotoSource], photos))
 
 
 def read_file(source: FileSource) -> bytes:
