@@ -27,13 +27,15 @@ def clean_png(data: bytes) -> tuple[bytes, bytes | None]:
     """
     view = memoryview(data)
     kept, profile = [view[: len(SIGNATURE)]], None
-    depth = kind = colors = 0
+    depth = kind = colors = pixels = 0
     for name, start, end in _chunks(data):
         content = view[start + 8 : end - 4]
         if name == b"IHDR" and len(content) == 13:
             depth, kind = content[8:10]
         elif name == b"PLTE":
             colors = len(content) // 3
+        elif name == b"IDAT":
+            pixels = pixels or len(kept)  # where they begin
         if name[:1].isupper():  # a main chunk
             kept.append(view[start:end])
         elif end > len(data) or zlib.crc32(content, zlib.crc32(name)).to_bytes(4, "big") != view[end - 4 : end]:
@@ -41,10 +43,10 @@ def clean_png(data: bytes) -> tuple[bytes, bytes | None]:
         elif name == b"iCCP":
             profile = profile or _unpack(bytes(content).partition(b"\0")[2], LARGEST_PROFILE)
         elif name == b"tRNS":
-            if transparency := _to_8_bits(bytes(content), depth, kind, colors):
+            if not pixels and (transparency := _to_8_bits(bytes(content), depth, kind, colors)):
                 kept.append(memoryview(_chunk(name, transparency)))
         elif name == b"eXIf" or (name in (b"tEXt", b"zTXt", b"iTXt") and _tells_orientation(name, content)):
-            kept.append(view[start:end])
+            kept.insert(pixels or len(kept), view[start:end])  # among the pixels it would end them
     return b"".join(kept), profile
 
 

@@ -1,5 +1,6 @@
 """What people give as a photo: the path of a file, its content, an open file, or pixels."""
 
+import errno
 import io
 import os
 import re
@@ -93,14 +94,10 @@ def _read_path(source: str | os.PathLike) -> bytes:
             _check_start(file.read(START))
             file.seek(0)
             return file.read()
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: the name holds a NUL
-        if isinstance(error, PhotoError):
-            raise
-        raise PhotoError(_why_missing(source)) from error
-    except OSError as error:
-        if len(path.name.encode(errors="replace")) > 255:
-            raise PhotoError(_why_missing(source)) from error
-        raise PhotoError("This file could not be opened for reading.") from error
+    except PhotoError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: the name holds a character that no name may hold
+        raise PhotoError(_why_not(os.fsdecode(source), error)) from error
 
 
 def _check_kind(mode: int) -> None:
@@ -110,13 +107,16 @@ def _check_kind(mode: int) -> None:
         raise PhotoError(f"This is a {'socket' if stat.S_ISSOCK(mode) else 'device'}, not a photo.")
 
 
-def _why_missing(source: str | os.PathLike) -> str:
-    name = os.fsdecode(source)
+def _why_not(name: str, error: Exception) -> str:
+    """Why there is no file of this name, or why it cannot be opened."""
+    too_long = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+    if not (too_long or isinstance(error, FileNotFoundError | NotADirectoryError | ValueError)):
+        return "This file could not be opened for reading."
     if name.startswith("data:"):
         return "This is a data URL, not a path; decode it and give its bytes."
     if _ADDRESS.match(name):
         return "This is an address, not a path; download the photo first, then give its path."
-    if len(os.fsencode(Path(name).name)) > 255:
+    if too_long:
         return "This text is too long for the name of a file; give the path of a photo."
     return "This file does not exist."
 

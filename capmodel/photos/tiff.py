@@ -10,8 +10,8 @@ _MORE_PIXELS = {
     (_LITTLE, 0, (1,), 1, (12,), ()): ("I;16", "I;12"),
     (_BIG, 1, (1,), 1, (12,), ()): ("I;16", "I;12"),
     (_BIG, 0, (1,), 1, (12,), ()): ("I;16", "I;12"),
-    (_LITTLE, 1, (3,), 1, (64,), ()): ("F", "F;64F"),
-    (_BIG, 1, (3,), 1, (64,), ()): ("F", "F;64BF"),
+    **{(_LITTLE, color, (3,), 1, (64,), ()): ("F", "F;64F") for color in (0, 1)},
+    **{(_BIG, color, (3,), 1, (64,), ()): ("F", "F;64BF") for color in (0, 1)},
 }
 for _key, _modes in _MORE_PIXELS.items():
     TiffImagePlugin.OPEN_INFO.setdefault(_key, _modes)
