@@ -1,5 +1,6 @@
 """Keeps Pillow's remarks about odd files off the terminal: a photo is read, or refused with a `PhotoError`."""
 
+import ctypes
 import logging
 import re
 import threading
@@ -8,6 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import cast
 
+from PIL import Image
+
+
+def _silence_libtiff() -> None:
+    """libtiff, in which Pillow decodes compressed TIFF files, prints its errors, unless it has no function to do so."""
+    with suppress(OSError, AttributeError, TypeError):  # linked in another way: then it prints
+        library = ctypes.CDLL(Image.core.__file__)  # finds the functions of the libraries that it uses, too
+        library.TIFFSetErrorHandler.argtypes = [ctypes.c_void_p]
+        library.TIFFSetErrorHandler.restype = ctypes.c_void_p
+        library.TIFFSetErrorHandler(None)
+
+
+_silence_libtiff()
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints errors of a logger without handlers
 
 _FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
