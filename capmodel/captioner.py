@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import overload
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from capmodel.model.caption_model import TOKENIZER, CaptionModel, base_folder
 from capmodel.model.fast_decoder import FastDecoder
 from capmodel.model.fast_encoder import FastEncoder
 from capmodel.model.normalizers import NORMALIZERS
-from capmodel.photos import PhotoError, PhotoSource, load_square
+from capmodel.photos import PhotoError, PhotoSource, each_photo, is_one_photo, load_square
 
 BATCH_SIZE = 8  # photos per forward pass: on a processor, more are no faster and take more memory
 LOADERS = 2  # threads that read photos
@@ -31,7 +32,8 @@ class Captioner:
     """A trained model with its tokenizer: loads photos, writes captions, shows where it looked.
 
     >>> captioner = Captioner.from_pretrained()
-    >>> captioner(["dog.jpg"])[0].text
+    >>> captioner("dog.jpg").text
+    >>> [caption.text for caption in captioner(["dog.jpg", "cat.jpg"])]
 
     Attributes:
         model: the network as it was trained.
@@ -135,14 +137,26 @@ class Captioner:
             files = {file.name: file for file in Path(folder).iterdir()}
             return hub.upload(files, repo_id, private=private, token=token)
 
+    @overload
+    def __call__(self, photos: PhotoSource, options: DecodeOptions | None = None, **overrides) -> Caption: ...
+
+    @overload
     def __call__(
         self, photos: Iterable[PhotoSource], options: DecodeOptions | None = None, **overrides
-    ) -> list[Caption]:
-        """The best caption of each photo.
+    ) -> list[Caption]: ...
+
+    def __call__(
+        self, photos: PhotoSource | Iterable[PhotoSource], options: DecodeOptions | None = None, **overrides
+    ) -> Caption | list[Caption]:
+        """The best caption of a photo, or of each of many.
 
         Args:
-            photos: any number of sources for `load_photo`.
+            photos: a source for `load_photo`, or any iterable of them. An array or tensor of four dimensions, (photos,
+                height, width, channels) or (photos, channels, height, width), is many photos.
             options: how to search; `overrides` replace individual values, such as ``beam=1``.
+
+        Returns:
+            A caption for one photo, a list for many, even if they are one or none.
 
         Raises:
             PhotoError: a photo cannot be used.
@@ -152,22 +166,24 @@ class Captioner:
             if isinstance(result, PhotoError):
                 raise result
             captions.append(result)
-        return captions
+        return captions[0] if is_one_photo(photos) else captions
 
     def stream(
         self,
-        photos: Iterable[PhotoSource],
+        photos: PhotoSource | Iterable[PhotoSource],
         options: DecodeOptions = DecodeOptions(),
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[Caption | PhotoError]:
         """Yields the best caption of each photo, in order, as batches finish; a `PhotoError` for a bad photo.
 
-        The next batch is loaded while the current one is captioned; no more than these two are held in memory.
+        Takes one photo or many, as a call does. The next batch is loaded while the current one is captioned; no more
+        than these two are held in memory.
         """
+        sources = each_photo(photos)
         with ThreadPoolExecutor(LOADERS) as pool:
-            ahead = pool.map(self._try_prepare, islice(photos := iter(photos), batch_size))
+            ahead = pool.map(self._try_prepare, islice(sources, batch_size))
             while squares := list(ahead):
-                ahead = pool.map(self._try_prepare, islice(photos, batch_size))
+                ahead = pool.map(self._try_prepare, islice(sources, batch_size))
                 good = [square for square in squares if not isinstance(square, PhotoError)]
                 found = iter(self.describe(self.encode(good), options))
                 yield from (square if isinstance(square, PhotoError) else next(found)[0] for square in squares)

@@ -1,5 +1,6 @@
 """Photos in, captions out: words, maps, probabilities, alternatives; saved and loaded."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from capmodel import Captioner, CaptionModel, DecodeOptions, ModelConfig, PhotoE
 from capmodel.decoding.tokenizer import END, START
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.caption_model import CONFIG, TOKENIZER, WEIGHTS
+from capmodel.photos import load_photo
 from capmodel.resources import MODELS
 
 FIVE = sorted(PHOTOS.glob("*.jpg"))[:5]
@@ -95,6 +97,31 @@ def test_a_bad_photo_does_not_stop_the_others(tiny_captioner):
 def test_no_photos_no_captions(tiny_captioner):
     assert tiny_captioner([]) == []
     assert [str(result) for result in tiny_captioner.stream([b"", b""])] == ["This file is empty."] * 2
+
+
+def test_one_photo_has_one_caption(tiny_captioner):
+    """A path, as text too; and pixels, which are many photos only in four dimensions."""
+    pixels = [load_photo(photo, at_least=64) for photo in FIVE[:2]]
+    squares = [tiny_captioner.load_square(photo) for photo in pixels]
+    expected = [caption.text for caption in tiny_captioner(squares, SHORT)]
+    for photo in (FIVE[0], str(FIVE[0]), FIVE[0].read_bytes(), io.BytesIO(FIVE[0].read_bytes())):
+        assert tiny_captioner(photo, SHORT).text == tiny_captioner([photo], SHORT)[0].text
+    assert tiny_captioner(squares[0], SHORT).text == expected[0]
+    tensor = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
+    assert tiny_captioner(tensor[1], max_tokens=8).text == expected[1]
+    assert [found.text for found in tiny_captioner.stream(squares[0], SHORT)] == expected[:1]
+    for many in (np.stack(squares), tensor, tensor / 255, (square for square in squares)):
+        assert [caption.text for caption in tiny_captioner(many, SHORT)] == expected
+    assert [caption.text for caption in tiny_captioner(np.stack(squares[:1]), SHORT)] == expected[:1]
+
+
+@pytest.mark.parametrize("photo", [None, 5, {"image": "dog.jpg"}, [["dog.jpg"]], object()])
+def test_what_is_no_photo_is_named(tiny_captioner, photo):
+    [found] = tiny_captioner.stream(photo)
+    name = type(photo[0] if isinstance(photo, list) else photo).__name__
+    assert str(found).startswith(f"A photo cannot be read from a value of type {name}; give a path, ")
+    with pytest.raises(PhotoError, match=name):
+        tiny_captioner(photo)
 
 
 def test_squashes_the_whole_photo(tiny_captioner):

@@ -8,35 +8,10 @@ import zlib
 import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image, ImageCms
+from support.photos import GRAY, QUARTERS, assert_quarters, corners, encoded, heic, png, rgb
 from support.samples import PHOTOS
 
 from capmodel.photos import FORMATS, HEIF, PHOTO_SUFFIXES, PhotoError, list_photos, load_photo, squash
-
-# A picture whose quarters tell up from down and left from right: red, green over blue, white.
-QUARTERS = np.zeros((40, 60, 3), np.uint8)
-QUARTERS[:20, :30], QUARTERS[:20, 30:] = (255, 0, 0), (0, 255, 0)
-QUARTERS[20:, :30], QUARTERS[20:, 30:] = (0, 0, 255), (255, 255, 255)
-
-
-def encoded(image: Image.Image, kind: str, **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def corners(photo: np.ndarray) -> np.ndarray:
-    """The colours inside the four quarters, in reading order."""
-    height, width = photo.shape[:2]
-    return photo[[height // 4, height // 4, 3 * height // 4, 3 * height // 4], [width // 4, 3 * width // 4] * 2]
-
-
-def assert_quarters(photo: np.ndarray, tolerance: int = 40) -> None:
-    assert photo.dtype == np.uint8
-    np.testing.assert_allclose(corners(photo).astype(int), corners(QUARTERS).astype(int), atol=tolerance)
-
-
-def rgb() -> Image.Image:
-    return Image.fromarray(QUARTERS)
 
 
 def rotated_by_exif() -> bytes:
@@ -47,14 +22,6 @@ def rotated_by_exif() -> bytes:
 
 def animated() -> bytes:
     return encoded(rgb(), "GIF", save_all=True, append_images=[Image.new("RGB", (60, 40), "black")])
-
-
-def heic() -> bytes:
-    import pillow_heif
-
-    file = io.BytesIO()
-    pillow_heif.from_pillow(rgb()).save(file, quality=95)
-    return file.getvalue()
 
 
 def transparent() -> bytes:
@@ -109,40 +76,26 @@ def test_every_suffix_is_of_a_format_that_is_read():
     assert {Image.registered_extensions()[suffix] for suffix in PHOTO_SUFFIXES} <= {*FORMATS, HEIF}
 
 
-def png_16_bit_rgb() -> bytes:
-    rows = b"".join(b"\0" + (line.astype(">u2") * 257).tobytes() for line in QUARTERS)
-    chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", 60, 40, 16, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows)),
-        (b"IEND", b""),
-    ]
-    packed = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
-
-
 def test_sixteen_bit_colour():
-    assert_quarters(load_photo(png_16_bit_rgb()), tolerance=2)
-
-
-GREY = np.repeat(np.linspace(0, 255, 60).astype(np.uint8)[None], 40, 0)
+    assert_quarters(load_photo(png(pixels=QUARTERS.astype(">u2") * 257, depth=16)), tolerance=2)
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(lambda: encoded(Image.fromarray(GREY), "PNG"), id="8 bit"),
-        pytest.param(lambda: encoded(Image.fromarray(GREY.astype(np.uint16) * 257), "PNG"), id="16 bit png"),
-        pytest.param(lambda: encoded(Image.fromarray(GREY.astype(np.uint16) * 257), "TIFF"), id="16 bit tiff"),
-        pytest.param(lambda: encoded(Image.fromarray(GREY.astype(np.float32) / 255), "TIFF"), id="float tiff"),
-        pytest.param(lambda: encoded(Image.fromarray(GREY).convert("LA"), "PNG"), id="grey with alpha"),
+        pytest.param(lambda: encoded(Image.fromarray(GRAY), "PNG"), id="8 bit"),
+        pytest.param(lambda: encoded(Image.fromarray(GRAY.astype(np.uint16) * 257), "PNG"), id="16 bit png"),
+        pytest.param(lambda: encoded(Image.fromarray(GRAY.astype(np.uint16) * 257), "TIFF"), id="16 bit tiff"),
+        pytest.param(lambda: encoded(Image.fromarray(GRAY.astype(np.float32) / 255), "TIFF"), id="float tiff"),
+        pytest.param(lambda: encoded(Image.fromarray(GRAY).convert("LA"), "PNG"), id="grey with alpha"),
     ],
 )
 def test_grey(data):
-    np.testing.assert_allclose(load_photo(data()), np.repeat(GREY[..., None], 3, 2), atol=2)
+    np.testing.assert_allclose(load_photo(data()), np.repeat(GRAY[..., None], 3, 2), atol=2)
 
 
 def test_black_and_white():
-    photo = load_photo(encoded(Image.fromarray(GREY).convert("1", dither=Image.Dither.NONE), "PNG"))
+    photo = load_photo(encoded(Image.fromarray(GRAY).convert("1", dither=Image.Dither.NONE), "PNG"))
     assert photo[0, 0].tolist() == [0, 0, 0]
     assert photo[0, -1].tolist() == [255, 255, 255]
 
