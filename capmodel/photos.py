@@ -11,10 +11,6 @@ from PIL import Image, ImageCms, ImageOps
 
 MAX_PIXELS = 100_000_000
 # fmt: off
-PHOTO_SUFFIXES = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
-    ".heic", ".heif", ".avif", ".ppm", ".pgm", ".jp2",
-})
 # The formats accepted, whatever a file's name. By default Pillow would try some 40: it runs EPS through an external
 # program, Ghostscript, and damaged files do harm in rarely used decoders. These are the formats of cameras, phones,
 # browsers, scanners and paint programs; all are decoded within this process.
@@ -88,11 +84,6 @@ def load_square(source: PhotoSource, size: int, interpolation: str = "bicubic") 
         PhotoError: as for `load_photo`.
     """
     return squash(load_photo(source, at_least=size), size, interpolation)
-
-
-def list_photos(folder: Path) -> list[Path]:
-    """Every photo below a folder, by file name suffix, sorted by path."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
 
 
 def may_be_photo(start: bytes) -> bool:
