@@ -7,7 +7,7 @@ import { handedOver, photosInChosen, photosInDropped } from '../core/folders.js'
  * @param {App} app
  * @param {number} retention minutes until the server deletes them
  */
-export function mountIntake({ root, find, store, captioning, signal }, retention) {
+export function mountIntake({ root, find, captioning, signal }, retention) {
   const files = find('.files', HTMLInputElement);
   const folder = find('.folder', HTMLInputElement);
   // Phones show the gallery for it. Elsewhere it would hide photos whose names do not say what they are.
@@ -84,11 +84,4 @@ export function mountIntake({ root, find, store, captioning, signal }, retention
     },
     { signal },
   );
-
-  const note = find('.note');
-  store.subscribe((changed) => {
-    if (!changed.has('note')) return;
-    note.textContent = store.state.note;
-    note.hidden = !store.state.note;
-  }, signal);
 }
