@@ -183,7 +183,10 @@ class _Search:
         try:
             target = entry.stat()
         except OSError:
-            self._leave_out(entry.path, "This link leads nowhere")
+            if suffix_of(entry.name) in OTHER_SUFFIXES:
+                self.others += 1
+            else:
+                self._leave_out(entry.path, "This link leads nowhere")
             return
         if stat.S_ISDIR(target.st_mode):
             if not is_system_folder(parent, entry.name):

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pillow_heif
@@ -310,12 +311,40 @@ class TestLinks:
         (tmp_path / "gone.jpg").symlink_to("nowhere.jpg")
         (tmp_path / "self").symlink_to("self")
         (tmp_path / ".#lock").symlink_to("emacs@host:1")
+        (tmp_path / "notes.txt").symlink_to("nowhere.txt")
         found = read_folder(tmp_path)
+        assert found.others == 1
         assert found.photos == [tmp_path / "a.jpg"]
         assert found.problems == [
             f"{tmp_path / 'gone.jpg'}: This link leads nowhere, so it is left out.",
             f"{tmp_path / 'self'}: This link leads nowhere, so it is left out.",
         ]
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_every_photo_once_in_any_tangle(self, tmp_path, seed):
+        random = Random(seed)
+        folders = [tmp_path / "photos", tmp_path / "far"]
+        for number in range(12):
+            folders.append(random.choice(folders) / f"f{number}")
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+            fill(folder, *(f"{random.randrange(9)}{random.choice(['.jpg', '', '.MPO'])}" for _ in range(3)))
+        photos = [path for path in tmp_path.rglob("*") if path.is_file()]
+        for number in range(25):
+            link = random.choice(folders) / f"link {number}"
+            link.symlink_to(random.choice([*folders, *photos]))
+        found = list_photos(tmp_path / "photos")
+        assert found == sorted(found)
+        reached, visited, waiting = set(), set(), {os.path.realpath(tmp_path / "photos")}
+        while waiting:
+            folder = waiting.pop()
+            visited.add(folder)
+            targets = {os.path.realpath(path) for path in Path(folder).iterdir()}
+            reached |= {target for target in targets if Path(target).is_file()}
+            waiting |= {target for target in targets if Path(target).is_dir()} - visited
+        assert sorted(map(os.path.realpath, found)) == sorted(reached)
+        own = {path for path in photos if path.is_relative_to(tmp_path / "photos")}
+        assert own <= set(found), "links rename no photo"
 
     def test_a_link_to_a_hidden_folder_and_a_hidden_link(self, tmp_path):
         fill(tmp_path, ".all/a.jpg", "far/b.jpg")
