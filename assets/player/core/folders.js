@@ -1,6 +1,8 @@
 /** @import { FoundPhotos } from '../types.d.ts' */
 /** @import { PhotoFiles } from './photo_files.js' */
 
+const AT_ONCE = 64; // files to open: one by one, each would wait for the browser's process of files
+
 /**
  * A file in a folder.
  * @typedef {{ path: string, open: () => Promise<File> }} Listed
@@ -90,20 +92,26 @@ export function photosInChosen(files, photoFiles, room) {
 async function choose(listed, photoFiles, room) {
   /** @type {FoundPhotos} */
   const found = { files: [], others: 0, more: 0, unread: 0 };
-  for (const { path, open } of inOrder(listed)) {
-    const says = photoFiles.judge(path.slice(path.lastIndexOf('/') + 1));
+  /** @type {(Listed & { says: boolean | null })[]} */
+  const left = [];
+  for (const each of inOrder(listed)) {
+    const says = photoFiles.judge(each.path.slice(each.path.lastIndexOf('/') + 1));
     if (says === false) found.others += 1;
-    else if (found.files.length >= room) found.more += 1;
-    else {
-      try {
-        const file = await open();
-        if (says || (await photoFiles.beginsLikePhoto(file))) found.files.push(file);
-        else found.others += 1;
-      } catch {
-        found.unread += 1;
-      }
+    else left.push({ ...each, says });
+  }
+  while (left.length && found.files.length < room) {
+    const some = left.splice(0, Math.min(AT_ONCE, room - found.files.length));
+    const opened = some.map(async ({ open, says }) => {
+      const file = await open();
+      return says || (await photoFiles.beginsLikePhoto(file)) ? file : null;
+    });
+    for (const result of await Promise.allSettled(opened)) {
+      if (result.status === 'rejected') found.unread += 1;
+      else if (result.value) found.files.push(result.value);
+      else found.others += 1;
     }
   }
+  found.more = left.length;
   return found;
 }
 
