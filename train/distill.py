@@ -34,7 +34,7 @@ import torch
 from timm.optim import muon
 
 from capmodel.model.backbone import GridEncoder
-from capmodel.photos import list_photos
+from capmodel.photo_files import left_out, read_folder
 from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup
 from train.data.datasets import load_sets
 from train.data.errors import DataError
@@ -71,14 +71,14 @@ def make_optimizer(task: Distillation | Blockwise, learning_rate: float) -> torc
 
 
 def find_photos(
-    sets: Sequence[Path], folders: Sequence[Path], lists: Sequence[Path], *, skip_bad: bool = False
+    sets: Sequence[Path], found: Sequence[Path], lists: Sequence[Path], *, skip_bad: bool = False
 ) -> tuple[list[Path], list[Path]]:
     """The photos to learn from, and those to measure agreement on, which are never learned from.
 
     Args:
         sets: captioned data sets. Their dev photos are measured on, in turn; their test photos are left out.
-        folders: of more photos.
-        lists: of file names in `folders` to leave out; those of the first list are measured on.
+        found: more photos.
+        lists: of names of files in `found` to leave out; those of the first list are measured on.
         skip_bad: leave out photos that are missing, damaged or without a caption.
 
     Raises:
@@ -87,13 +87,13 @@ def find_photos(
     train, dev, test = ([data.photos for data in load_sets(sets, split, skip_bad=skip_bad)] for split in SPLITS)
     unseen = {photo.resolve() for photos in (*dev, *test) for photo in photos}
     names = [{line.strip() for line in read_lines(path)} for path in lists]
-    found = [photo for folder in folders for photo in list_photos(folder) if photo.resolve() not in unseen]
+    found = [photo for photo in found if photo.resolve() not in unseen]
     more = [photo for photo in found if not any(photo.name in listed for listed in names)]
     measured = [photo for photo in found if names and photo.name in names[0]]
-    # A photo of a data set may lie in one of the folders, too.
+    # A photo of a data set may be found again.
     photos = {photo.resolve(): photo for photo in chain(*train, more)}
     if not photos:
-        raise DataError(f"There are no photos to learn from in {', '.join(map(str, (*sets, *folders)))}.")
+        raise DataError("There are no photos to learn from.")
     judged = list(interleave_longest(*dev, measured))[:JUDGED]
     return tuple(readable(list(each), skip_bad=skip_bad) for each in (photos.values(), judged))
 
@@ -147,7 +147,11 @@ def main(arguments: list[str] | None = None) -> None:
     torch.backends.cudnn.benchmark = True  # few shapes, many steps: the quickest convolution is worth a search
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
-    photos, held_out = find_photos(options.data, options.photos, options.held_out, skip_bad=options.skip_bad)
+    folders = [read_folder(folder) for folder in options.photos]
+    for line in left_out(folders):
+        accelerator.print(line)
+    found = [photo for folder in folders for photo in folder.photos]
+    photos, held_out = find_photos(options.data, found, options.held_out, skip_bad=options.skip_bad)
     load = partial(load_squares, workers=LOADERS)
     judged = load(held_out, torch.device("cpu"))
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support.datasets import write, write_photos
 
+from capmodel.photo_files import list_photos
 from train import distill, evaluate, faithfulness, finetune, scst, xe
 from train.data.datasets import DataSet, Example
 from train.data.errors import DataError
@@ -70,13 +71,14 @@ def test_distillation_looks_at_all_its_photos(data, tmp_path):
     write_photos(more, "good.jpg", "held-out photo.jpg")
     write(more / "bad.jpg", b"\xff\xd8\xff")
     held_out = write(tmp_path / "held_out.txt", "held-out photo.jpg\n")
+    found = list_photos(more)
     with pytest.raises(DataError, match=r"^2 of 4 photos cannot be read: .*b\.jpg: .*bad\.jpg: "):
-        find_photos([data], [more], [held_out])
-    learned, judged = find_photos([data], [more], [held_out], skip_bad=True)
+        find_photos([data], found, [held_out])
+    learned, judged = find_photos([data], found, [held_out], skip_bad=True)
     assert names(learned) == ["a.jpg", "good.jpg"]
     assert names(judged) == ["held-out photo.jpg", "c2.jpg"]
-    with pytest.raises(DataError, match="There are no photos to learn from in"):
-        find_photos([], [tmp_path / "nowhere"], [])
+    with pytest.raises(DataError, match="There are no photos to learn from"):
+        find_photos([], [], [])
 
 
 SCRIPTS = {
