@@ -33,7 +33,7 @@ from capmodel import Captioner, PhotoError
 from capmodel.malloc import limit_pools
 from capmodel.model.fast_encoder import PRECISIONS
 from capmodel.output.player import PlayerFiles, player_constants, player_files
-from capmodel.photo_files import page_rules
+from capmodel.photos.folders import page_rules
 from capmodel.resources import ASSETS, PHOTOS
 from capmodel.serving.api_uploads import ApiUploads
 from capmodel.serving.errors import PhotoGone, Refused

@@ -11,8 +11,8 @@ from capmodel.caption import Caption, CaptionedPhoto
 from capmodel.captioner import Captioner
 from capmodel.decoding.beam_search import DecodeOptions
 from capmodel.model.fast_encoder import PRECISIONS
-from capmodel.photo_files import FolderContents, left_out, read_folder
 from capmodel.photos import PhotoError, load_photo
+from capmodel.photos.folders import FolderContents, left_out, read_folder
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -34,7 +34,7 @@ import torch
 from timm.optim import muon
 
 from capmodel.model.backbone import GridEncoder
-from capmodel.photo_files import left_out, read_folder
+from capmodel.photos.folders import left_out, read_folder
 from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup
 from train.data.datasets import load_sets
 from train.data.errors import DataError

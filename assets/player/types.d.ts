@@ -77,7 +77,7 @@ export interface PageValue {
   photo_rules: PhotoRules;
 }
 
-/** Which files are photos (capmodel/photo_files.py). Patterns are regular expressions, the same in Python. */
+/** Which files are photos (capmodel/photos/folders.py). Patterns are regular expressions, the same in Python. */
 export interface PhotoRules {
   /** Lower case, with the dot. */
   photo_suffixes: string[];

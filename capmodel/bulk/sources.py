@@ -12,8 +12,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from capmodel.photo_files import left_out, read_folder
 from capmodel.photos import PhotoError, PhotoSource
+from capmodel.photos.folders import left_out, read_folder
 
 IMAGE_COLUMNS = ("image", "bytes")  # the first that exists
 KEY_COLUMN = "key"

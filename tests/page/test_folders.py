@@ -12,7 +12,8 @@ from support.samples import PHOTOS
 from support.web import captions, open_page, upload
 
 from app import build_app
-from capmodel.photo_files import (
+from capmodel.photos import FORMATS
+from capmodel.photos.folders import (
     OTHER_SUFFIXES,
     PHOTO_SUFFIXES,
     begins_like_photo,
@@ -21,7 +22,6 @@ from capmodel.photo_files import (
     read_folder,
     suffix_of,
 )
-from capmodel.photos import FORMATS
 from capmodel.serving.limits import Limits
 
 NAMES = ["dachshund-in-snow.jpg", "soccer-players.jpg", "surfer-on-big-wave.jpg", "two-dogs-playing-on-grass.jpg"]

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from support.samples import PHOTOS
 
-from capmodel.photo_files import list_photos
+from capmodel.photos.folders import list_photos
 from train.distill import find_photos, main
 
 

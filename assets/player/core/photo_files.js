@@ -9,7 +9,7 @@ export function suffixOf(name) {
   return dot > 0 ? name.slice(dot).toLowerCase() : '';
 }
 
-/** Tells photos from other files, by the rules of capmodel/photo_files.py. */
+/** Tells photos from other files, by the rules of capmodel/photos/folders.py. */
 export class PhotoFiles {
   #photos;
   #others;

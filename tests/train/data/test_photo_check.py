@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.datasets import write, write_photos
 
-from capmodel.photo_files import list_photos
+from capmodel.photos.folders import list_photos
 from train import distill, evaluate, faithfulness, finetune, scst, xe
 from train.data.datasets import DataSet, Example
 from train.data.errors import DataError

@@ -6,7 +6,7 @@ In one folder, or in one folder for each split.
 from collections.abc import Iterator
 from pathlib import Path
 
-from capmodel.photo_files import list_photos
+from capmodel.photos.folders import list_photos
 from train.data.rows import Row, split_named
 from train.data.text_files import read_lines
 

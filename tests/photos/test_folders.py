@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 from support.samples import PHOTOS
 
-from capmodel.photo_files import (
+from capmodel.photos import FORMATS, HEIF, PhotoError, load_photo, may_be_photo
+from capmodel.photos.folders import (
     OTHER_SUFFIXES,
     PHOTO_SUFFIXES,
     begins_like_photo,
@@ -25,7 +26,6 @@ from capmodel.photo_files import (
     read_folder,
     suffix_of,
 )
-from capmodel.photos import FORMATS, HEIF, PhotoError, load_photo, may_be_photo
 
 NO_SIGNATURE = {"TGA", "PCX", "ICO", "DIB", "SGI"}  # their beginnings are common in other files, or they have none
 
@@ -180,7 +180,7 @@ def test_no_more_than_the_beginning_of_a_file_is_read(tmp_path, monkeypatch):
             read.append((Path(self.name).name, size))
             return super().read(size)
 
-    monkeypatch.setattr("capmodel.photo_files.FileIO", Spy)
+    monkeypatch.setattr("capmodel.photos.folders.FileIO", Spy)
     with (tmp_path / "film").open("wb") as film:
         film.write(MP4)
         film.truncate(5 * 10**9)  # takes no room on disk
@@ -451,8 +451,6 @@ def test_what_is_left_out_is_told_in_one_line_for_all_folders(tmp_path):
 
 
 def test_the_search_needs_no_torch():
-    code = (
-        "import sys, capmodel.photo_files; print([name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
-    )
+    code = "import sys, capmodel.photos.folders; print([name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == "[]\n", done.stderr
