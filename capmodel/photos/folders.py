@@ -23,7 +23,7 @@ PHOTO_SUFFIXES = frozenset({
     ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx",
     ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pcx", ".qoi", ".sgi", ".tga",
 })
-# Files with these suffixes are not even opened. Some of them begin like a photo, but are none, or are there twice.
+# Files with these suffixes are not even opened. Some begin like a photo, but are none, or are a copy of one.
 OTHER_SUFFIXES = frozenset({
     # Of raw photos, only a small preview could be read; cameras and phones often write a JPEG beside it.
     ".3fr", ".arw", ".cr2", ".cr3", ".dng", ".iiq", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw", ".x3f",

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,12 @@ def test_the_same_object_as_on_the_command_line(client):
     assert found["photo"] == PHOTO.name
     assert set(found) == set(expected)
     assert_same(found, expected)
+
+
+@pytest.mark.parametrize("name", ["IMG_0001", "photo.HIF", "photo.mpo", "photo.jpg (1)", "photo.txt"])
+def test_a_photo_of_any_name(client, captioner, tmp_path, name):
+    shutil.copy(PHOTO, tmp_path / name)
+    assert_same(client.predict(handle_file(tmp_path / name), api_name="/caption"), captioner([PHOTO])[0].as_dict())
 
 
 def test_another_attention(client, captioners):

@@ -6,6 +6,7 @@ import { forget, pictureOf } from './picture.js';
 import { leftOut, quoted, textOf, tooMany } from './text.js';
 
 const AT_ONCE = 6; // photos on their way, as many as browsers send at once; some are captioned together
+
 /** Brings photos to the engine, some at a time, and their captions into the store. */
 export class Captioning {
   #store;
