@@ -59,10 +59,11 @@ def to_uint8(array: np.ndarray) -> np.ndarray:
     if array.dtype == bool:
         return array.astype(np.uint8) * 255
     if array.dtype.kind == "f":  # 0..1 by convention; a TIFF may hold 0..255 or any other range
-        array = np.nan_to_num(array)
+        array = np.nan_to_num(array)  # a copy, changed in place: a large photo takes much memory
         top = array.max(initial=0)
-        scale = 255 if top <= 1 else 1 if top <= 255 else 255 / top
-        return (array.clip(0) * scale).round().astype(np.uint8)
+        array.clip(0, None, out=array)
+        array *= 255 if top <= 1 else 1 if top <= 255 else 255 / top
+        return array.round(out=array).astype(np.uint8)
     if array.dtype.kind in "ui":  # 16 bits, even in a wider type
         shift = 8 if array.max(initial=0) > 255 else 0
         return (array.clip(0, 65535) >> shift).astype(np.uint8)
