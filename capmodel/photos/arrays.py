@@ -1,7 +1,7 @@
 """Arrays and tensors as photos."""
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -11,10 +11,10 @@ CHANNELS = (1, 3, 4)
 
 
 def is_array(value: object) -> bool:
-    """Whether a value is an array or a tensor of numbers, of any library."""
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind not in "OSU"  # an array of paths is a list of photos
-    return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
+    """Whether a value is an array or a tensor of numbers, of any library. One of paths is a list of photos."""
+    if not (hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")):
+        return False
+    return getattr(cast(Any, value).dtype, "kind", "f") not in "OSUT"  # objects and text
 
 
 def is_several(value: Any) -> bool:
