@@ -33,6 +33,7 @@ from capmodel import Captioner, PhotoError
 from capmodel.malloc import limit_pools
 from capmodel.model.fast_encoder import PRECISIONS
 from capmodel.output.player import PlayerFiles, player_constants, player_files
+from capmodel.photo_files import page_rules
 from capmodel.resources import ASSETS, PHOTOS
 from capmodel.serving.api_uploads import ApiUploads
 from capmodel.serving.errors import PhotoGone, Refused
@@ -197,6 +198,8 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
             "attentions": service.attention_kinds,
             "retention_minutes": int(-(-limits.retention_seconds // 60)),
             "largest_bytes": limits.photo_bytes,
+            "most_photos": limits.photos,
+            "photo_rules": page_rules(),
             "constants": player_constants(),
         }
         files = player_files()

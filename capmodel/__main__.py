@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,11 +11,12 @@ from capmodel.caption import Caption, CaptionedPhoto
 from capmodel.captioner import Captioner
 from capmodel.decoding.beam_search import DecodeOptions
 from capmodel.model.fast_encoder import PRECISIONS
-from capmodel.photos import PhotoError, list_photos, load_photo
+from capmodel.photo_files import FolderContents, left_out, read_folder
+from capmodel.photos import PhotoError, load_photo
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line. Returns the exit status: 0, or 1 if a photo could not be captioned."""
+    """Runs the command line. Returns the exit status: 0, or 1 if a photo or a folder could not be read."""
     parser = argparse.ArgumentParser(
         prog="python -m capmodel" if Path(sys.argv[0]).name == "__main__.py" else "capmodel",
         description="Captions photos and shows where the model looked.",
@@ -48,10 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
         captioner = Captioner.from_pretrained(options.model, precision=options.precision)
     except (ValueError, OSError, RuntimeError) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")  # without the usage message, since the usage was right
-    paths = list(_expand(options.photos))
+    folders = [read_folder(path) if path.is_dir() else FolderContents([path], 0, []) for path in options.photos]
+    paths = [path for folder in folders for path in folder.photos]
     if not paths:
+        _print_left_out(folders)
         parser.error("there are no photos in " + ", ".join(map(str, options.photos)))
-    failed, captions = False, []
+    failed, captions = any(folder.problems for folder in folders), []
     bar = tqdm(total=len(paths), unit="photo", disable=len(paths) < 2 or not sys.stderr.isatty())
     for number, (path, result) in enumerate(zip(paths, captioner.stream(paths, decode), strict=True), 1):
         bar.update()
@@ -74,6 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     bar.close()
     if captions:
         _export(captions, "html", options.html)
+    _print_left_out(folders)
     return int(failed)
 
 
@@ -85,12 +88,9 @@ def _export(captions: list[tuple[Path, Caption]], kind: str, target: Path) -> No
     export(photos, kind, target)
 
 
-def _expand(paths: list[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from list_photos(path)
-        else:
-            yield path
+def _print_left_out(folders: list[FolderContents]) -> None:
+    for line in left_out(folders):
+        print(line, file=sys.stderr)
 
 
 def _numbered(target: Path, number: int, photo: Path) -> Path:

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -65,6 +66,35 @@ def test_a_bad_photo_has_its_line_and_the_others_go_on(few, capsys):
     }
 
 
+def test_a_folder_as_people_have_it(few, capsys):
+    """Photos of any name are captioned, thumbnails and what systems leave are not, and the rest is counted."""
+    photo = (few / "surfer-on-big-wave.jpg").read_bytes()
+    (few / "letter.jpg").unlink()
+    for name in (
+        "IMG_0001", "from the web.jfif", "phone.MPO", "copy.jpg (1)", "sony.HIF",
+        "._soccer-players.jpg", ".thumbnails/a.jpg", "__MACOSX/._b.jpg", "@eaDir/c.jpg/SYNOPHOTO_THUMB_XL.jpg", "film.mp4",
+    ):  # fmt: skip
+        (few / name).parent.mkdir(parents=True, exist_ok=True)
+        (few / name).write_bytes(photo)
+    (few / "loop").symlink_to(few)
+    assert main([str(few)]) == 0
+    said = capsys.readouterr()
+    assert [Path(line.partition(": ")[0]).name for line in said.out.splitlines()] == [
+        "IMG_0001", "copy.jpg (1)", "from the web.jfif", "phone.MPO", "soccer-players.jpg", "sony.HIF",
+        "surfer-on-big-wave.jpg", "two-dogs-playing-on-grass.jpg",
+    ]  # fmt: skip
+    assert said.err == "2 other files left out.\n"
+
+
+def test_what_cannot_be_read_has_its_line_and_the_others_go_on(few, capsys):
+    (few / "letter.jpg").unlink()
+    (few / "gone.jpg").symlink_to(few / "nowhere.jpg")
+    assert main([str(few)]) == 1
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 3
+    assert said.err == f"{few / 'gone.jpg'}: This link leads nowhere, so it is left out.\n1 other file left out.\n"
+
+
 def test_pictures_are_written(few, capsys):
     photo = few / "surfer-on-big-wave.jpg"
     assert main([str(photo), "--figure", str(few / "out.png"), "--gif", str(few / "out.gif")]) == 0
@@ -105,6 +135,11 @@ def test_a_damaged_model_is_explained_in_one_line(program, tmp_path):
 def test_an_empty_folder_is_explained(capsys, tmp_path):
     assert status([str(tmp_path)]) == 2
     assert "no photos in" in capsys.readouterr().err
+    (tmp_path / "notes.txt").touch()
+    assert status([str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("1 other file left out.\n")
+    assert f"there are no photos in {tmp_path}" in said
 
 
 def status(arguments: list[str]) -> int:

@@ -34,14 +34,19 @@ import torch
 from timm.optim import muon
 
 from capmodel.model.backbone import GridEncoder
-from capmodel.photos import list_photos
+from capmodel.photo_files import left_out, read_folder
 from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup
-from train.data.datasets import SPLITS, load_sets
+from train.data.datasets import load_sets
+from train.data.errors import DataError
 from train.data.mixture import interleave_longest
+from train.data.photo_check import readable
+from train.data.rows import SPLITS
+from train.data.text_files import read_lines
 from train.fit import LOADERS, MIXED_PRECISIONS, Batch, FitOptions, fit, make_accelerator, quickest_precision, value_at
 from train.objectives.blockwise import Blockwise
 from train.objectives.distillation import Distillation
 from train.objectives.teacher import Teacher, freeze
+from train.options import add_skip_bad
 
 JUDGED = 500  # photos that agreement with the teacher is measured on, at most
 
@@ -65,23 +70,32 @@ def make_optimizer(task: Distillation | Blockwise, learning_rate: float) -> torc
     )
 
 
-def find_photos(sets: Sequence[Path], folders: Sequence[Path], lists: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+def find_photos(
+    sets: Sequence[Path], found: Sequence[Path], lists: Sequence[Path], *, skip_bad: bool = False
+) -> tuple[list[Path], list[Path]]:
     """The photos to learn from, and those to measure agreement on, which are never learned from.
 
     Args:
         sets: captioned data sets. Their dev photos are measured on, in turn; their test photos are left out.
-        folders: of more photos.
-        lists: of file names in `folders` to leave out; those of the first list are measured on.
+        found: more photos.
+        lists: of names of files in `found` to leave out; those of the first list are measured on.
+        skip_bad: leave out photos that are missing, damaged or without a caption.
+
+    Raises:
+        DataError: there are no photos, or one is bad and not to be left out; see also `load_split`.
     """
-    train, dev, test = ([data.photos for data in load_sets(sets, split)] for split in SPLITS)
+    train, dev, test = ([data.photos for data in load_sets(sets, split, skip_bad=skip_bad)] for split in SPLITS)
     unseen = {photo.resolve() for photos in (*dev, *test) for photo in photos}
-    names = [set(path.read_text(encoding="utf-8").split()) for path in lists]
-    found = [photo for folder in folders for photo in list_photos(folder) if photo.resolve() not in unseen]
+    names = [{line.strip() for line in read_lines(path)} for path in lists]
+    found = [photo for photo in found if photo.resolve() not in unseen]
     more = [photo for photo in found if not any(photo.name in listed for listed in names)]
     measured = [photo for photo in found if names and photo.name in names[0]]
-    # A photo of a data set may lie in one of the folders, too.
+    # A photo of a data set may be found again.
     photos = {photo.resolve(): photo for photo in chain(*train, more)}
-    return list(photos.values()), list(interleave_longest(*dev, measured))
+    if not photos:
+        raise DataError("There are no photos to learn from.")
+    judged = list(interleave_longest(*dev, measured))[:JUDGED]
+    return tuple(readable(list(each), skip_bad=skip_bad) for each in (photos.values(), judged))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -93,6 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
                         "without captions")  # fmt: skip
     parser.add_argument("--held-out", type=Path, nargs="*", default=[], metavar="LIST", help="lists of file names in --photos "
                         "never to train on; agreement is measured on those of the first")  # fmt: skip
+    add_skip_bad(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for the backbone and the checkpoint")
     parser.add_argument("--backbone", default="resnet26d", help="any ResNet or DenseNet of timm")
     parser.add_argument("--pretrained", action="store_true", help="just fetch timm's own weights")
@@ -132,9 +147,13 @@ def main(arguments: list[str] | None = None) -> None:
     torch.backends.cudnn.benchmark = True  # few shapes, many steps: the quickest convolution is worth a search
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
-    photos, held_out = find_photos(options.data, options.photos, options.held_out)
+    folders = [read_folder(folder) for folder in options.photos]
+    for line in left_out(folders):
+        accelerator.print(line)
+    found = [photo for folder in folders for photo in folder.photos]
+    photos, held_out = find_photos(options.data, found, options.held_out, skip_bad=options.skip_bad)
     load = partial(load_squares, workers=LOADERS)
-    judged = load(held_out[:JUDGED], torch.device("cpu"))
+    judged = load(held_out, torch.device("cpu"))
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
     cut = DeviceCrops(load(photos, accelerator.device)) if options.on_device else partial(crop_batch, photos)
     student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)

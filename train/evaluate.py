@@ -20,12 +20,13 @@ from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
 from capmodel.model.fast_encoder import PRECISIONS
-from train.data.datasets import SPLITS, Example, load_sets
+from train.data.datasets import Example
+from train.data.rows import SPLITS
 from train.fit import make_accelerator
 from train.metrics.attention import describe_maps
 from train.metrics.captions import count_tails, metric_versions, score_captions
 from train.metrics.gender import count_genders
-from train.options import add_data
+from train.options import add_data, load_data
 
 BATCH = 32
 
@@ -45,10 +46,11 @@ def main(arguments: list[str] | None = None) -> None:
     if options.captions:
         options.captions.unlink(missing_ok=True)
 
+    sets = load_data(options, options.split)
     accelerator = make_accelerator()
     captioner = Captioner.from_pretrained(options.model, precision=options.precision)
     captioner.model.to(accelerator.device)
-    for data in load_sets(options.data, options.split):
+    for data in sets:
         examples = data.examples[: options.limit]
         captions, maps = caption_examples(captioner, examples, options, accelerator)
         if accelerator.is_main_process:

@@ -50,12 +50,11 @@ from tqdm import tqdm
 from capmodel import Captioner, DecodeOptions
 from capmodel.caption import FUNCTION_WORDS
 from capmodel.decoding.beam_search import beam_search
-from train.data.datasets import load_sets
 from train.data.mixture import interleave_longest
 from train.metrics.faithfulness_report import draw_report, summarize
 from train.metrics.occlusion_curves import DRAWS, Reading, Settings, measure_photo
 from train.metrics.saliency import PATH_STEPS
-from train.options import add_data
+from train.options import add_data, load_data
 
 BATCH = 16  # photos captioned at once
 
@@ -74,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     settings = Settings(options.captions, options.cells, options.seed)
-    dev = [data.photos for data in load_sets(options.data, "dev")]
+    dev = [data.photos for data in load_data(options, "dev")]
     photos = list(islice(interleave_longest(*dev), settings.captions))
     circumstances = {
         "data": " ".join(folder.name for folder in options.data),

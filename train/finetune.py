@@ -22,14 +22,13 @@ from capmodel import Captioner
 from train.data.batches import encode_captions
 from train.data.crop_batches import CropBatches, DeviceCropBatches
 from train.data.crops import DeviceCrops, load_squares
-from train.data.datasets import load_sets
 from train.data.grids import encode_photos
 from train.fit import LOADERS, Batch, FitOptions, fit, make_accelerator, value_at
 from train.metrics.captions import quick_ciders
 from train.objectives.finetuning import FineTuning
 from train.objectives.teacher import freeze
 from train.objectives.teacher_forcing import TeacherForcing
-from train.options import add_data, add_regularization, add_run, mixture, regularization
+from train.options import add_data, add_regularization, add_run, load_data, mixture, regularization
 from train.validation import caption_grids
 
 ANCHOR_BATCHES = 32  # that the projection to the teacher's features is fitted to
@@ -58,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
-    sets, dev = load_sets(options.data, "train"), load_sets(options.data, "dev")
+    sets, dev = load_data(options, "train"), load_data(options, "dev")
     examples = [example for data in sets for example in data.examples]
     captioner = Captioner.from_pretrained(options.init)
     model, tokenizer = captioner.model, captioner.tokenizer

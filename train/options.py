@@ -4,19 +4,41 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from train.data.datasets import DataError, DataSet
+from train.data.datasets import DataSet, load_sets
+from train.data.errors import DataError, tell
 from train.data.mixture import Mixture
+from train.data.photo_check import readable_sets
 from train.fit import MIXED_PRECISIONS
 from train.objectives.teacher_forcing import Regularization
 
 
 def add_data(parser: ArgumentParser, *, weights: bool = False) -> None:
-    """Adds ``--data``, and for training ``--weights``."""
-    parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER", help="captioned data sets; "
-                        "layouts: see train/data/datasets.py")  # fmt: skip
+    """Adds ``--data`` and ``--skip-bad``, and for training ``--weights``."""
+    parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER_OR_FILE", help="captioned data sets; "
+                        "README.md shows the layouts")  # fmt: skip
+    add_skip_bad(parser)
     if weights:
         parser.add_argument("--weights", type=float, nargs="+", metavar="W", help="how often to draw a photo from each data "
                             "set, relative to the others (default: their sizes)")  # fmt: skip
+
+
+def add_skip_bad(parser: ArgumentParser) -> None:
+    """Adds ``--skip-bad``."""
+    parser.add_argument("--skip-bad", action="store_true", help="leave out photos that are missing, damaged or without a "
+                        "caption, instead of stopping")  # fmt: skip
+
+
+def load_data(options: Namespace, split: str) -> list[DataSet]:
+    """A split of the data sets that `add_data` was given; every photo in it can be read.
+
+    Raises:
+        DataError: as for `load_split`, and if a photo is damaged.
+    """
+    sets = readable_sets(load_sets(options.data, split, skip_bad=options.skip_bad), skip_bad=options.skip_bad)
+    for data in sets:
+        captions = sum(map(len, data.captions))
+        tell(f"{data.name}, {split}: {len(data.photos)} photos, {captions} captions")
+    return sets
 
 
 def mixture(options: Namespace, sets: Sequence[DataSet]) -> Mixture:

@@ -15,13 +15,12 @@ from safetensors.torch import load_file
 
 from capmodel import Captioner, DecodeOptions
 from train.data.batches import PhotoBatches, captions_of
-from train.data.datasets import load_sets
 from train.data.grids import all_views, cached_grids, grids_of_sets
 from train.fit import FitOptions, fit, make_accelerator
 from train.metrics.captions import count_tails, quick_ciders
 from train.metrics.cider_d import CiderD
 from train.objectives.self_critical import BASELINES, SelfCritical, signature, with_end
-from train.options import add_data, add_grids, add_run, mixture
+from train.options import add_data, add_grids, add_run, load_data, mixture
 from train.validation import caption_sets
 
 DECODINGS = {"greedy": 1, "beam": DecodeOptions.beam}  # beams
@@ -46,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
-    sets, dev = load_sets(options.data, "train"), load_sets(options.data, "dev")
+    sets, dev = load_data(options, "train"), load_data(options, "dev")
     examples = [example for data in sets for example in data.examples]
     captioner = Captioner.from_pretrained(options.model)
     model, tokenizer = captioner.model, captioner.tokenizer

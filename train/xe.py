@@ -21,14 +21,13 @@ from capmodel.model.backbone import GridEncoder
 from capmodel.model.caption_model import TOKENIZER, CaptionModel, ModelConfig
 from capmodel.model.normalizers import NORMALIZERS
 from train.data.batches import CaptionBatches, encode_captions
-from train.data.datasets import load_sets
 from train.data.grids import all_views, cached_grids, grids_of_sets
 from train.data.tokenizer import train_tokenizer
 from train.fit import Batch, FitOptions, fit, made_by_first, make_accelerator
 from train.metrics.captions import quick_ciders
 from train.objectives.teacher import TeacherGrid
 from train.objectives.teacher_forcing import TeacherForcing, anneal
-from train.options import add_data, add_grids, add_regularization, add_run, mixture, regularization
+from train.options import add_data, add_grids, add_regularization, add_run, load_data, mixture, regularization
 from train.validation import caption_sets
 
 
@@ -57,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     accelerator = make_accelerator(options.precision)
     torch.manual_seed(options.seed)
-    sets, dev = load_sets(options.data, "train"), load_sets(options.data, "dev")
+    sets, dev = load_data(options, "train"), load_data(options, "dev")
     examples = [example for data in sets for example in data.examples]
     start = Captioner.from_pretrained(options.init) if options.init else None
     encoder = start.model.encoder if start else TeacherGrid() if options.teacher else GridEncoder.load(options.backbone)

@@ -1,6 +1,7 @@
 /** @import { App, OfflineValue, PageValue, Panel } from './types.d.ts' */
 import { Captioning } from './core/captioning.js';
 import { calm, finder, reveal } from './core/dom.js';
+import { PhotoFiles } from './core/photo_files.js';
 import { forget } from './core/picture.js';
 import { Store } from './core/store.js';
 import { OFFLINE } from './engines/offline.js';
@@ -70,8 +71,7 @@ function run(element, value, server, signal) {
   const say = (text) => {
     live.textContent = text;
   };
-  const largest = 'largest_bytes' in value ? value.largest_bytes : 0;
-  const captioning = new Captioning({ store, engine, say, largest });
+  const captioning = new Captioning({ store, engine, say, ...limitsOf(value) });
   /** @type {App} */
   const app = {
     root,
@@ -123,4 +123,13 @@ function run(element, value, server, signal) {
     for (const item of store.items) forget(item.url);
     root.replaceWith(asItWas);
   });
+}
+
+/**
+ * Which files the page takes, and how many.
+ * @param {PageValue | OfflineValue} value
+ */
+function limitsOf(value) {
+  if (!('photo_rules' in value)) return { photoFiles: null, largest: 0, most: 0 };
+  return { photoFiles: new PhotoFiles(value.photo_rules), largest: value.largest_bytes, most: value.most_photos };
 }

@@ -72,6 +72,22 @@ export interface PageValue {
   attentions: string[];
   retention_minutes: number;
   largest_bytes: number;
+  /** Photos that the page holds. */
+  most_photos: number;
+  photo_rules: PhotoRules;
+}
+
+/** Which files are photos (capmodel/photo_files.py). Patterns are regular expressions, the same in Python. */
+export interface PhotoRules {
+  /** Lower case, with the dot. */
+  photo_suffixes: string[];
+  other_suffixes: string[];
+  /** Patterns for NAME or PARENT/NAME, in any case. */
+  system_folders: string[];
+  /** Patterns for the first bytes, one character each. */
+  photo_starts: string[];
+  /** How many first bytes. */
+  start: number;
 }
 
 export interface OfflineValue {
@@ -83,6 +99,18 @@ export interface OfflineValue {
 
 /** Where a photo comes from: a visitor's file, or an example. */
 export type Source = { file: File } | { sample: Sample };
+
+/** What was found in folders. */
+export interface FoundPhotos {
+  /** In the order of their paths. */
+  files: File[];
+  /** The number of files that are no photos. Hidden files do not count. */
+  others: number;
+  /** The number of photos for which the page has no room. */
+  more: number;
+  /** The number of files and folders that could not be read. */
+  unread: number;
+}
 
 /** A photo of the page. Only the store writes to it. */
 export interface Item {
@@ -181,6 +209,8 @@ export interface State {
   attention: string;
   /** No more photos are sent until the visitor goes on. */
   stopped: boolean;
+  /** What was left out of what was added last; '' if nothing. */
+  note: string;
 }
 
 export type Changed = ReadonlySet<keyof State>;

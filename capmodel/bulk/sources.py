@@ -12,11 +12,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from capmodel.photos import PhotoError, PhotoSource, list_photos
+from capmodel.photo_files import left_out, read_folder
+from capmodel.photos import PhotoError, PhotoSource
 
 IMAGE_COLUMNS = ("image", "bytes")  # the first that exists
 KEY_COLUMN = "key"
 MEMBERS = frozenset({"jpg", "jpeg", "png", "webp"})  # suffixes of the photo in a webdataset sample
+SHARDS = (".parquet", ".tar")  # files with many photos
 ROWS_AT_ONCE = 32  # rows of a Parquet file held in memory
 
 log = logging.getLogger(__name__)
@@ -64,10 +66,10 @@ def list_source(
     if not source.is_dir():
         yield from _list_file(source, source.name, image_column, key_column)
         return
-    shards = (path for path in source.rglob("*") if path.suffix.lower() in (".parquet", ".tar") and path.is_file())
-    for path in sorted({*list_photos(source), *shards}):
-        if out in path.parents:
-            continue
+    contents = read_folder(source, also=SHARDS, without=out)
+    for line in left_out([contents]):
+        log.warning("%s", line)
+    for path in contents.photos:
         try:
             yield from _list_file(path, path.relative_to(source).as_posix(), image_column, key_column)
         except _NoColumnError as error:  # such as the tables of addresses beside downloaded shards

@@ -2,7 +2,6 @@
 
 from capmodel.photos.errors import PhotoError
 from capmodel.photos.formats import FORMATS, HEIF, may_be_photo
-from capmodel.photos.listing import PHOTO_SUFFIXES, list_photos
 from capmodel.photos.loading import MAX_PIXELS, load_photo, load_square, squash
 from capmodel.photos.sources import PhotoSource, each_photo, is_one_photo, read_file
 
@@ -10,12 +9,10 @@ __all__ = [
     "FORMATS",
     "HEIF",
     "MAX_PIXELS",
-    "PHOTO_SUFFIXES",
     "PhotoError",
     "PhotoSource",
     "each_photo",
     "is_one_photo",
-    "list_photos",
     "load_photo",
     "load_square",
     "may_be_photo",

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from capmodel import Captioner
-from capmodel.photos import list_photos
+from capmodel.photo_files import list_photos
 from capmodel.resources import PHOTOS
 from tests.support.server import serve_page
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from capmodel import Captioner
-from capmodel.photos import list_photos
+from capmodel.photo_files import list_photos
 from capmodel.resources import PHOTOS
 from tests.benchmarks.photos import time_in_turn
 

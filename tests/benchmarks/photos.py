@@ -13,7 +13,7 @@ from capmodel.decoding.alternatives import word_alternatives
 from capmodel.decoding.beam_search import DecodeOptions, beam_search
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.fast_encoder import has_bfloat16
-from capmodel.photos import list_photos
+from capmodel.photo_files import list_photos
 from capmodel.resources import PHOTOS
 
 COUNTS = {"one photo": 1, "twelve photos": 12}

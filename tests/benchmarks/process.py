@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from capmodel import Captioner, compat
-from capmodel.photos import list_photos
+from capmodel.photo_files import list_photos
 from capmodel.resources import ASSETS, PHOTOS
 from tests.benchmarks.photos import plain_encoder, time_in_turn, to_pixels
 

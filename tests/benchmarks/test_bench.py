@@ -10,7 +10,7 @@ import pytest
 from support.commands import run, run_process
 
 from capmodel.model.fast_encoder import has_bfloat16
-from capmodel.photos import list_photos
+from capmodel.photo_files import list_photos
 from tests.benchmarks import photos, process, training
 from tests.benchmarks.__main__ import GOALS, MEASURES, main
 from tests.benchmarks.photos import time_in_turn

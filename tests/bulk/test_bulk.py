@@ -109,6 +109,7 @@ def captioned(ray_data, sources):
     assert "Left out: " in done.stderr
     assert "addresses.parquet has no column image or bytes" in done.stderr
     assert "with an error instead: 4." in done.stderr
+    assert "\n1 other file left out.\n" in "\n" + done.stderr
     return {row["key"]: row for row in read_rows(out)}
 
 
@@ -323,3 +324,34 @@ def test_a_name_that_is_not_text(pyarrow, tmp_path):
     [(key, place)] = list_source(tmp_path, tmp_path / "out")
     key.encode()
     assert [Path(path).name for path in read_places([place])] == [name]
+
+
+def test_a_folder_as_people_have_it(tmp_path, caplog):
+    photo = (PHOTOS / NAMES[0]).read_bytes()
+    root = tmp_path / "photos"
+    for name in (
+        "IMG_0001", "summer/a.jfif", "summer/b.MPO", "summer/copy.jpg (1)", "notes.txt", "film.mp4", "._a.jpg",
+        ".thumbnails/a.jpg", "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "out/photo.jpg", "z/last.jpg",
+    ):  # fmt: skip
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(photo)
+    (root / "gone.jpg").symlink_to("nowhere.jpg")
+    keys = [key for key, _ in list_source(root, root / "out")]
+    assert keys == ["IMG_0001", "summer/a.jfif", "summer/b.MPO", "summer/copy.jpg (1)", "z/last.jpg"]
+    gone = f"{root / 'gone.jpg'}: This link leads nowhere, so it is left out."
+    assert caplog.messages == [gone, "2 other files left out."]
+
+    for link, target in (("a", "z"), ("summer/up", ".."), ("results", "out"), ("again.jpg", "z/last.jpg")):
+        (root / link).symlink_to(root / target)
+    assert [key for key, _ in list_source(root, root / "out")] == keys, "links rename no photo"
+
+
+def test_photos_behind_links_are_read(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "photos").mkdir()
+    shutil.copy(PHOTOS / NAMES[0], tmp_path / "far" / "a.jpg")
+    (tmp_path / "photos" / "summer").symlink_to(tmp_path / "far")
+    [(key, place)] = list_source(tmp_path / "photos", tmp_path / "out")
+    assert key == "summer/a.jpg"
+    [path] = read_places([place])
+    assert Path(path).read_bytes() == (PHOTOS / NAMES[0]).read_bytes()

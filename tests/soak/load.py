@@ -20,7 +20,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from capmodel import Captioner
-from capmodel.photos import list_photos
+from capmodel.photo_files import list_photos
 from capmodel.resources import PHOTOS
 from tests.benchmarks.page import browser_pages
 from tests.soak.uploads import peak_memory, run_uploads

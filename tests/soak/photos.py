@@ -8,7 +8,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps
 
-from capmodel.photos import list_photos
+from capmodel.photo_files import list_photos
 from capmodel.resources import PHOTOS
 
 SIDES, SIDE_WEIGHTS = (640, 1024, 1600, 4000), (4, 4, 3, 1)  # longer side in pixels: from the web to 12 megapixels

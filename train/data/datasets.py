@@ -1,30 +1,22 @@
-"""Captioned photos on disk, in the layouts that people already have.
+"""Captioned photos on disk, in the layouts that people already have; `train/data/layouts/` reads one each."""
 
-- Flickr8k as published: ``Flickr8k.token.txt``, ``Flickr_8k.{train,dev,test}Images.txt`` and the photos.
-- Karpathy's splits of Flickr8k, Flickr30k and COCO: ``dataset_*.json`` and the photos.
-- Hugging Face's ImageFolder: ``metadata.csv`` or ``metadata.jsonl`` with the columns ``file_name`` and ``text``
-  (several rows a photo are several captions), in one folder or in ``train``, ``dev`` and ``test``.
-"""
-
-import csv
-import hashlib
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SPLITS = ("train", "dev", "test")
-FLICKR8K_FOLDERS = ("Images", "Flicker8k_Dataset", "Flickr8k_Dataset")  # the first "r" is missing in the original
+from train.data.errors import DataError, some, tell
+from train.data.layouts import LAYOUTS, Layout
+from train.data.photo_folders import is_file
+from train.data.rows import SPLITS, Row, clean_captions, split_of
+
+SKIP = "Mend this, or leave such photos out with --skip-bad."
 HINT = (
-    "Flickr8k is at https://www.kaggle.com/datasets/adityajn105/flickr8k, Karpathy's splits at "
+    "Flickr8k is at https://www.kaggle.com/datasets/adityajn105/flickr8k, Karpathy's splits are at "
     "https://cs.stanford.edu/people/karpathy/deepimagesent/, and your own photos need a metadata.csv with "
     "the columns file_name and text."
 )
-
-
-class DataError(SystemExit):
-    """Data are missing or malformed; the message is one sentence that says what, where, and what to do."""
+PROBED = 20  # rows whose photos are looked for, to choose between several data sets in one folder
 
 
 @dataclass(frozen=True)
@@ -56,115 +48,90 @@ class DataSet:
         return [example.captions for example in self.examples]
 
 
-def load_sets(folders: Sequence[Path], split: str) -> list[DataSet]:
-    """The same split of several data sets. Raises what `load_split` raises."""
-    names = [folder.resolve().name for folder in folders]
+def load_sets(paths: Sequence[Path], split: str, *, skip_bad: bool = False) -> list[DataSet]:
+    """The same split of several data sets; arguments and errors are those of `load_split`."""
+    names = [path.resolve().name for path in paths]
     return [
-        DataSet(name if names.count(name) == 1 else str(folder), load_split(folder, split))
-        for name, folder in zip(names, folders, strict=True)
+        DataSet(name if names.count(name) == 1 else str(path), load_split(path, split, skip_bad=skip_bad))
+        for name, path in zip(names, paths, strict=True)
     ]
 
 
-def load_split(folder: Path, split: str) -> list[Example]:
+def load_split(path: Path, split: str, *, skip_bad: bool = False) -> list[Example]:
     """The photos of a split with their captions, in the data set's own order.
 
+    Args:
+        path: of the data set's folder, or of the file with its captions if the folder holds several.
+        skip_bad: leave out photos that are missing or have no caption.
+
     Raises:
-        DataError: the folder is missing, or in none of the layouts, or lacks a file or a photo.
+        DataError: the folder is missing, or in none of the layouts, or something in it is missing or malformed.
         ValueError: the split is not one of `SPLITS`.
     """
     if split not in SPLITS:
         raise ValueError(f"There is no split {split!r}; there is {', '.join(SPLITS)}.")
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder} to read a data set from. {HINT}")
-    for reader in (_flickr8k, _karpathy, _image_folder):
-        examples = reader(folder, split)
-        if examples is None:
-            continue
-        if not examples:
-            raise DataError(f"The data set in {folder} has no photos in its {split} split.")
-        missing = [example.photo for example in examples if not example.photo.is_file()]
-        if missing:
-            raise DataError(
-                f"{len(missing)} of the {len(examples)} {split} photos are missing, first {missing[0]}. {HINT}"
-            )
-        return examples
-    raise DataError(
-        f"{folder} holds no data set: neither Flickr8k.token.txt nor dataset_*.json nor metadata.csv or .jsonl. {HINT}"
-    )
-
-
-def _flickr8k(folder: Path, split: str) -> list[Example] | None:
-    tokens = _first(folder, ("Flickr8k.token.txt", "Flickr8k_text/Flickr8k.token.txt"))
-    if tokens is None:
-        return None
-    list_file = tokens.with_name(f"Flickr_8k.{split}Images.txt")
-    if not list_file.is_file():
-        raise DataError(f"Flickr8k's list of {split} photos was looked for at {list_file}, but is not there. {HINT}")
-    photos = _first(folder, FLICKR8K_FOLDERS)
-    if photos is None:
-        raise DataError(f"Flickr8k's photos were looked for in {folder / FLICKR8K_FOLDERS[0]}. {HINT}")
+    layout, file, folder = _find(path)
+    rows = clean_captions(layout.read(file, folder, split))
+    found = [row for row in rows if split_of(row) == split]
+    if not found:
+        tenth = rows and not any(row.split for row in rows)
+        why = f", which gets one photo in ten by file name; {path} has too few" if tenth else f" of {path}"
+        raise DataError(
+            f"There are no photos in the {split} split{why}: add photos, or sort them into the folders train, dev and "
+            "test, each with its captions."
+        )
+    good = _leave_out(found, [row for row in found if not row.caption], "No caption for", split, skip_bad)
+    there = {photo: is_file(photo) for photo in {row.photo for row in good}}
+    good = _leave_out(good, [row for row in good if not there[row.photo]], "No file for", split, skip_bad)
     captions = defaultdict(list)
-    for line in tokens.read_text(encoding="utf-8").splitlines():
-        key, _, text = line.partition("\t")
-        captions[key.partition("#")[0]].append(text)
-    names = list_file.read_text().split()
-    return [Example(photos / name, tuple(captions[name])) for name in names]
+    for row in good:
+        captions[row.photo].append(row.caption)
+    return [Example(photo, tuple(texts)) for photo, texts in captions.items()]
 
 
-def _karpathy(folder: Path, split: str) -> list[Example] | None:
-    files = sorted(folder.glob("dataset_*.json"))
-    if not files:
-        return None
-    names = {"train": ("train", "restval"), "dev": ("val",), "test": ("test",)}[split]
-    examples = []
-    for image in json.loads(files[0].read_text(encoding="utf-8"))["images"]:
-        if image["split"] in names:
-            inside = Path(image.get("filepath", ""), image["filename"])
-            photo = _first(folder, (inside, *(Path(name, inside) for name in ("Images", "images")))) or folder / inside
-            examples.append(Example(photo, tuple(sentence["raw"] for sentence in image["sentences"])))
-    return examples
+def _find(path: Path) -> tuple[Layout, Path, Path]:
+    """The layout of a data set, the file that it begins with, and its folder."""
+    if not path.exists():
+        raise DataError(f"There is no folder {path} to read a data set from. {HINT}")
+    folder = path
+    if path.is_file():
+        folder = path.parent.parent if path.parent.name == "annotations" else path.parent
+    found = _candidates(folder)
+    chosen = [candidate for candidate in found if path.is_dir() or candidate[1].samefile(path)]
+    if not chosen:
+        inside = sorted(each for each in folder.iterdir() if each.is_dir() and _candidates(each))
+        hint = f"There is one in {inside[0]}." if inside else HINT
+        raise DataError(f"{path} holds no data set: its captions are in none of the known layouts. {hint}")
+    layout, file = chosen[0]
+    if len(chosen) > 1:
+        layout, file = next((each for each in chosen if _has_photos(*each, folder)), chosen[0])
+        others = ", ".join(other.name for _, other in chosen if other != file)
+        tell(f"Captions are read from {file}; to read others there ({others}), give the file instead of the folder.")
+    return layout, file, folder
 
 
-def _image_folder(folder: Path, split: str) -> list[Example] | None:
-    aliases = {"train": ("train",), "dev": ("dev", "validation", "val", "valid"), "test": ("test",)}
-    for alias in aliases[split]:
-        rows = _metadata(folder / alias)
-        if rows is not None:
-            return _group(folder / alias, rows)
-    if any((folder / alias).is_dir() for alias in aliases["train"]) and _metadata(folder / "train") is not None:
-        raise DataError(f"{folder} has a train folder with metadata, but none for {split}.")
-    rows = _metadata(folder)
-    if rows is None:
-        return None
-    return [example for example in _group(folder, rows) if _hashed_split(example.photo.name) == split]
+def _candidates(folder: Path) -> list[tuple[Layout, Path]]:
+    *others, last = LAYOUTS  # the last one looks at every photo
+    found = [(layout, file) for layout in others for file in layout.find(folder)]
+    return found or [(last, file) for file in last.find(folder)]
 
 
-def _metadata(folder: Path) -> list[dict] | None:
-    table, lines = folder / "metadata.csv", folder / "metadata.jsonl"
-    if table.is_file():
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    elif lines.is_file():
-        rows = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines() if line.strip()]
-    else:
-        return None
-    if rows and not {"file_name", "text"} <= rows[0].keys():
-        raise DataError(f"The metadata in {folder} needs the columns file_name and text; it has {', '.join(rows[0])}.")
-    return rows
+def _has_photos(layout: Layout, file: Path, folder: Path) -> bool:
+    rows = (row for split in SPLITS for row in layout.read(file, folder, split))
+    return any(is_file(row.photo) for _, row in zip(range(PROBED), rows))
 
 
-def _group(folder: Path, rows: Iterable[dict]) -> list[Example]:
-    captions = defaultdict(list)
-    for row in rows:
-        captions[row["file_name"]].append(row["text"])
-    return [Example(folder / name, tuple(texts)) for name, texts in captions.items()]
-
-
-def _hashed_split(name: str) -> str:
-    """80 % train, 10 % dev, 10 % test, by file name: a photo stays where it is when others are added."""
-    tenths = (*("train",) * 8, "dev", "test")
-    return tenths[int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10]
-
-
-def _first(folder: Path, names: Iterable[str | Path]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).exists()), None)
+def _leave_out(rows: list[Row], bad: list[Row], fault: str, split: str, skip_bad: bool) -> list[Row]:
+    """The rows without the bad ones, if these are to be left out."""
+    if not bad:
+        return rows
+    photos = {row.photo: row.place for row in bad}
+    shown = some([f"{photo} ({place})" for photo, place in photos.items()])
+    said = f"{fault} {len(photos)} of the {len({row.photo for row in rows})} {split} photos: {shown}."
+    if not skip_bad:
+        raise DataError(f"{said} {SKIP}")
+    if len(photos) == len({row.photo for row in rows}):
+        raise DataError(f"{said} Nothing is left. {HINT}")
+    tell(f"{said} They are left out.")
+    out = set(map(id, bad))
+    return [row for row in rows if id(row) not in out]

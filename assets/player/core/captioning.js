@@ -1,30 +1,19 @@
-/** @import { Captioned, Engine, Item, Sample } from '../types.d.ts' */
+/** @import { Captioned, Engine, FoundPhotos, Item, Sample } from '../types.d.ts' */
+/** @import { PhotoFiles } from './photo_files.js' */
 /** @import { Store } from './store.js' */
 import { painted } from './dom.js';
 import { forget, pictureOf } from './picture.js';
-import { textOf } from './text.js';
+import { leftOut, quoted, textOf, tooMany } from './text.js';
 
 const AT_ONCE = 6; // photos on their way, as many as browsers send at once; some are captioned together
-const PHOTO_NAME = /\.(jpe?g|jpe|png|webp|gif|bmp|tiff?|hei[cf]|avif|ppm|pgm|jp2)$/i;
-
-/**
- * Why a file is not even sent, or ''.
- *
- * @param {Pick<File, 'name' | 'type' | 'size'>} file
- * @param {number} largest in bytes
- */
-export function refusal({ name, type, size }, largest) {
-  if (size > largest) return `This file is larger than ${Math.round(largest / 1e6)} MB; please make it smaller.`;
-  if (!type.startsWith('image/') && !PHOTO_NAME.test(name)) return 'This file is not a photo.';
-  return '';
-}
-
 /** Brings photos to the engine, some at a time, and their captions into the store. */
 export class Captioning {
   #store;
   #engine;
   #say;
+  #photoFiles;
   #largest;
+  #most;
   /** @type {Item[]} */
   #queue = [];
   #running = 0;
@@ -37,25 +26,67 @@ export class Captioning {
    * @param {Store} parts.store
    * @param {Engine} parts.engine
    * @param {(text: string) => void} parts.say
+   * @param {PhotoFiles | null} parts.photoFiles null where no files are added
    * @param {number} parts.largest bytes a file
+   * @param {number} parts.most photos in the page
    */
-  constructor({ store, engine, say, largest }) {
+  constructor({ store, engine, say, photoFiles, largest, most }) {
     this.#store = store;
     this.#engine = engine;
     this.#say = say;
+    this.#photoFiles = photoFiles;
     this.#largest = largest;
+    this.#most = most;
+  }
+
+  /** How many more photos the page takes. */
+  get room() {
+    return Math.max(0, this.#most - this.#store.items.length);
+  }
+
+  /**
+   * Adds files that the visitor has picked one by one; each has a card, even if it turns out to be no photo.
+   * @param {File[]} files
+   */
+  addFiles(files) {
+    const { room } = this;
+    this.#note(files.length > room ? tooMany(files.length - room, this.#most) : '');
+    this.#add(files.slice(0, room));
+  }
+
+  /**
+   * Adds the photos of folders. Other files in them are only counted.
+   *
+   * @param {string[]} names of the folders
+   * @param {(photoFiles: PhotoFiles, room: number) => Promise<FoundPhotos>} find
+   */
+  async addFolders(names, find) {
+    if (!this.#photoFiles) return;
+    this.#note(`Looking for photos in ${quoted(names)}\u2026`);
+    const found = await find(this.#photoFiles, this.room);
+    this.#note(leftOut(found, names, this.#most));
+    this.#add(found.files);
   }
 
   /** @param {File[]} files */
-  addFiles(files) {
+  #add(files) {
+    if (!files.length) return;
     this.#answered = this.#running > 0;
     for (const file of files) {
       const item = this.#store.add({ name: file.name || 'pasted photo', source: { file } });
-      const error = refusal(file, this.#largest);
-      if (error) this.#store.update(item, { state: 'bad', error });
-      else this.#queue.push(item);
+      if (file.size <= this.#largest) this.#queue.push(item);
+      else {
+        const error = `This file is larger than ${Math.round(this.#largest / 1e6)} MB; please make it smaller.`;
+        this.#store.update(item, { state: 'bad', error });
+      }
     }
     this.#goOn();
+  }
+
+  /** @param {string} note */
+  #note(note) {
+    this.#store.set({ note });
+    if (note) this.#say(note);
   }
 
   /**
@@ -95,6 +126,7 @@ export class Captioning {
     const open = this.#store.state.item; // last, or else one after the other would take its place
     for (const item of this.#store.items.filter((each) => each !== open)) this.#take(item);
     if (open) this.#take(open);
+    this.#store.set({ note: '' });
     this.#say('All photos are removed.');
   }
 
@@ -180,6 +212,7 @@ export class Captioning {
     /** @type {Partial<Item>} */
     let answer;
     try {
+      if ('file' in source && !this.#photoFiles?.saysPhoto(source.file)) await this.#check(source.file);
       const { key, captions, side, preview } = await this.#engine.caption(source, item.attention);
       answer = { state: 'done', key, captions, side, preview: preview ?? '' };
     } catch (error) {
@@ -201,6 +234,17 @@ export class Captioning {
     const done = items.filter((each) => each.state !== 'waiting').length;
     const said = item.state === 'done' ? textOf(item.captions[0]) : `${item.name}: ${item.error}`;
     this.#say(`${done} of ${items.length}: ${said}`);
+  }
+
+  /**
+   * Rejects for a file that is not even sent.
+   * @param {File} file
+   */
+  async #check(file) {
+    const photo = await this.#photoFiles?.mayBePhoto(file).catch(() => {
+      throw new Error('This file can no longer be read; please add it again.');
+    });
+    if (photo === false) throw new Error('This file is not a photo.');
   }
 
   /**

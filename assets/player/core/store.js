@@ -19,6 +19,7 @@ const INITIAL = {
   panel: null,
   attention: '',
   stopped: false,
+  note: '',
 };
 
 /** @type {Omit<Item, 'name'>} */

@@ -1,4 +1,4 @@
-/** @import { Caption } from '../types.d.ts' */
+/** @import { Caption, FoundPhotos } from '../types.d.ts' */
 
 /** @param {number} share 0..1 */
 export const percent = (share) => (share < 0.01 ? 'under 1 %' : `${Math.round(100 * share)} %`);
@@ -11,3 +11,33 @@ export const textOf = (caption) => caption.words.map((word) => word.text).join('
 
 /** @param {number[]} values */
 export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** @param {string[]} names */
+export const quoted = (names) => names.map((name) => `\u201C${name}\u201D`).join(', ');
+
+/** @param {number} count */
+const grouped = (count) => count.toLocaleString('en');
+
+/**
+ * @param {number} count photos for which there was no room
+ * @param {number} most photos that the page holds
+ */
+export const tooMany = (count, most) =>
+  `This page holds ${grouped(most)} photos, so ${grouped(count)} ${count === 1 ? 'was' : 'were'} left out; remove some to make room.`;
+
+/**
+ * What of some folders is not among their photos.
+ *
+ * @param {FoundPhotos} found
+ * @param {string[]} names of the folders
+ * @param {number} most photos that the page holds
+ */
+export function leftOut({ files, others, more, unread }, names, most) {
+  const sentences = [];
+  if (!files.length && !more) sentences.push(`There are no photos in ${quoted(names)}.`);
+  if (unread)
+    sentences.push(`${grouped(unread)} ${unread === 1 ? 'file or folder' : 'files or folders'} could not be read.`);
+  if (others) sentences.push(`${grouped(others)} other file${others === 1 ? '' : 's'} left out.`);
+  if (more) sentences.push(tooMany(more, most));
+  return sentences.join(' ');
+}

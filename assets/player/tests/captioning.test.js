@@ -1,9 +1,11 @@
 /** @import { Engine } from '../types.d.ts' */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Captioning, refusal } from '../core/captioning.js';
+import { Captioning } from '../core/captioning.js';
+import { PhotoFiles } from '../core/photo_files.js';
 import { Store } from '../core/store.js';
 import { OFFLINE } from '../engines/offline.js';
+import { RULES } from './rules.js';
 
 globalThis.requestAnimationFrame = (tick) => Number(setTimeout(tick));
 
@@ -50,17 +52,90 @@ function byHand() {
     }),
     picture: async () => 'data:,full',
   };
-  const captioning = new Captioning({ store, engine, say: (text) => said.push(text), largest: 100e6 });
+  const captioning = new Captioning({
+    store,
+    engine,
+    say: (text) => said.push(text),
+    photoFiles: new PhotoFiles(RULES),
+    largest: 1000,
+    most: 12,
+  });
   const files = (/** @type {string[]} */ ...names) =>
     names.map((name) => new File(['x'], name, { type: 'image/jpeg' }));
   return { store, captioning, asked, said, files };
 }
 
-test('what is no photo, or too large, is not sent', () => {
-  assert.equal(refusal({ name: 'a.jpg', type: 'image/jpeg', size: 5 }, 10), '');
-  assert.equal(refusal({ name: 'a.HEIC', type: '', size: 5 }, 10), '');
-  assert.match(refusal({ name: 'a.txt', type: 'text/plain', size: 5 }, 10), /not a photo/);
-  assert.match(refusal({ name: 'a.jpg', type: 'image/jpeg', size: 100e6 + 1 }, 100e6), /larger than 100 MB/);
+test('what is no photo, or too large, is not sent', async () => {
+  const { captioning, asked, store } = byHand();
+  const photo = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0);
+  const gone = new File([photo], 'gone');
+  gone.slice = () => {
+    throw new DOMException('A requested file or directory could not be found', 'NotFoundError');
+  };
+  captioning.addFiles([
+    new File(['x'], 'notes.txt', { type: 'text/plain' }),
+    new File(['x'.repeat(1001)], 'large.jpg', { type: 'image/jpeg' }),
+    gone,
+    new File([photo], 'photo.jpg (1)'),
+    new File([photo], 'phone.HIF'),
+    new File([photo], 'named-wrongly.txt', { type: 'text/plain' }),
+    new File(['x'], 'named-wrongly.png', { type: 'image/png' }), // the server will say so
+  ]);
+  await until(() => asked.length === 4);
+  assert.deepEqual(asked.map(({ name }) => name).sort(), [
+    'named-wrongly.png',
+    'named-wrongly.txt',
+    'phone.HIF',
+    'photo.jpg (1)',
+  ]);
+  for (const { name, answer } of asked) answer(name);
+  await until(() => store.captioned.length === 4);
+  assert.deepEqual(
+    store.items.slice(0, 3).map(({ state, error }) => [state, error]),
+    [
+      ['bad', 'This file is not a photo.'],
+      ['bad', 'This file is larger than 0 MB; please make it smaller.'],
+      ['bad', 'This file can no longer be read; please add it again.'],
+    ],
+  );
+});
+
+test('there is room for so many photos, and a sentence for the others', async () => {
+  const { captioning, store, said, files } = byHand();
+  captioning.addFiles(files(...'abcdefghijklmn'));
+  assert.deepEqual([store.items.length, store.items[11].name, captioning.room], [12, 'l', 0]);
+  const sentence = 'This page holds 12 photos, so 2 were left out; remove some to make room.';
+  assert.equal(store.state.note, sentence);
+  assert.ok(said.includes(sentence));
+  captioning.remove(store.items[0]);
+  captioning.addFiles(files('o'));
+  assert.deepEqual([store.items.length, store.items[11].name, store.state.note], [12, 'o', '']);
+  captioning.addFiles(files('p'));
+  assert.match(store.state.note, /so 1 was left out/);
+  captioning.clear();
+  assert.equal(store.state.note, '');
+});
+
+test('of a folder only the photos get cards', async () => {
+  const { captioning, asked, store, files } = byHand();
+  /** @type {number[]} */
+  const rooms = [];
+  const adding = captioning.addFolders(['holiday'], async (_, room) => {
+    rooms.push(room);
+    await wait(1);
+    return { files: files('a', 'b'), others: 3, more: 0, unread: 1 };
+  });
+  assert.equal(store.state.note, 'Looking for photos in \u201Choliday\u201D\u2026');
+  await adding;
+  assert.equal(store.state.note, '1 file or folder could not be read. 3 other files left out.');
+  assert.deepEqual([rooms, store.items.length, asked.length], [[12], 2, 1]);
+  await captioning.addFolders(['empty', 'bare'], async () => ({ files: [], others: 0, more: 0, unread: 0 }));
+  assert.equal(store.state.note, 'There are no photos in \u201Cempty\u201D, \u201Cbare\u201D.');
+  await captioning.addFolders(['huge'], async () => ({ files: [], others: 1, more: 2345, unread: 0 }));
+  assert.equal(
+    store.state.note,
+    '1 other file left out. This page holds 12 photos, so 2,345 were left out; remove some to make room.',
+  );
 });
 
 test('the first photo goes alone, then six are on their way', async () => {

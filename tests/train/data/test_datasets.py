@@ -1,4 +1,4 @@
-"""The three layouts of data sets, several of them at once, and what is said when something is missing."""
+"""Splits and names of data sets, several of them at once, and what is said when something is missing."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from support.shapes import make_shapes
 
-from train.data.datasets import DataError, DataSet, Example, load_sets, load_split
+from train.data.datasets import DataSet, Example, load_sets, load_split
+from train.data.errors import DataError
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_what_is_missing_is_said_in_one_sentence(flickr8k, missing):
     elif missing == "list":
         (flickr8k / "Flickr_8k.devImages.txt").unlink()
     elif missing == "photos":
-        (flickr8k / "Images").rename(flickr8k / "Pictures")
+        (flickr8k / "Images").rename(flickr8k / "Elsewhere")
     elif missing == "photo":
         load_split(flickr8k, "dev")[2].photo.unlink()
     elif missing == "everything":
@@ -108,9 +109,14 @@ def test_what_is_missing_is_said_in_one_sentence(flickr8k, missing):
     with pytest.raises(DataError) as caught:
         load_split(folder, "dev")
     message = str(caught.value)
-    named = {"list": "devImages", "photos": "Images", "photo": "1 of the 4", "columns": "file_name and text"}
+    named = {
+        "list": "devImages",
+        "photos": "No file for 4 of the 4",
+        "photo": "No file for 1 of the 4",
+        "columns": "file_name and text",
+    }
     assert named.get(missing, str(folder)) in message
-    assert str(flickr8k) in message or missing == "photo"
+    assert str(flickr8k) in message
 
 
 def test_unknown_splits_are_refused(flickr8k):
