@@ -1,7 +1,7 @@
 """Arrays and tensors as photos."""
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -11,10 +11,10 @@ CHANNELS = (1, 3, 4)
 
 
 def is_array(value: object) -> bool:
-    """Whether a value is an array or a tensor of numbers, of any library."""
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind not in "OSU"  # an array of paths is a list of photos
-    return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
+    """Whether a value is an array or a tensor of numbers, of any library. One of paths is a list of photos."""
+    if not (hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")):
+        return False
+    return getattr(cast(Any, value).dtype, "kind", "f") not in "OSUT"  # objects and text
 
 
 def is_several(value: Any) -> bool:
@@ -59,10 +59,11 @@ def to_uint8(array: np.ndarray) -> np.ndarray:
     if array.dtype == bool:
         return array.astype(np.uint8) * 255
     if array.dtype.kind == "f":  # 0..1 by convention; a TIFF may hold 0..255 or any other range
-        array = np.nan_to_num(array)
+        array = np.nan_to_num(array)  # a copy, changed in place: a large photo takes much memory
         top = array.max(initial=0)
-        scale = 255 if top <= 1 else 1 if top <= 255 else 255 / top
-        return (array.clip(0) * scale).round().astype(np.uint8)
+        array.clip(0, None, out=array)
+        array *= 255 if top <= 1 else 1 if top <= 255 else 255 / top
+        return array.round(out=array).astype(np.uint8)
     if array.dtype.kind in "ui":  # 16 bits, even in a wider type
         shift = 8 if array.max(initial=0) > 255 else 0
         return (array.clip(0, 65535) >> shift).astype(np.uint8)

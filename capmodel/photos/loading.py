@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
-from capmodel.photos import jpeg, png
+from capmodel.photos import gif, jpeg, png
 from capmodel.photos.arrays import is_array, to_pixels
 from capmodel.photos.colors import to_rgb
 from capmodel.photos.errors import NOT_A_PHOTO, PhotoError
@@ -18,8 +18,10 @@ from capmodel.photos.sources import FileSource, PhotoSource, read_file
 
 MAX_PIXELS = 100_000_000
 DAMAGED = "This file is damaged or cut short, so it cannot be read as a photo."
+CLOSED = "This image cannot be read; it may be closed."
+UNREADABLE = "This array cannot be read; give one of NumPy, (height, width, 3) of uint8."
 RARE = "This photo is damaged or of a rare kind; open it in another program and save it as JPEG or PNG."
-SIGNATURES = (jpeg.SIGNATURE, png.SIGNATURE, b"GIF8", b"II*\0", b"MM\0*")  # no other files begin so
+SIGNATURES = (jpeg.SIGNATURE, png.SIGNATURE, *gif.SIGNATURES, b"II*\0", b"MM\0*")  # no other files begin so
 
 
 def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
@@ -40,8 +42,10 @@ def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
         PhotoError: the photo is missing, empty, truncated, not a photo, or has more than
             100 million pixels; or the source is of another type.
     """
-    with _photo_errors("This image cannot be read; it may be closed." if isinstance(source, Image.Image) else DAMAGED):
-        if is_array(source):
+    pixels = is_array(source) or isinstance(source, np.ndarray)
+    otherwise = UNREADABLE if pixels else CLOSED if isinstance(source, Image.Image) else DAMAGED
+    with _photo_errors(otherwise):
+        if pixels:
             image = Image.fromarray(to_pixels(source))
         elif isinstance(source, Image.Image):
             image = source
@@ -93,6 +97,8 @@ def _open(data: bytes) -> Image.Image:
     profile = None
     if data.startswith(png.SIGNATURE):
         data, profile = png.clean_png(data)
+    elif data.startswith(gif.SIGNATURES):
+        data = gif.clean_gif(data)
     formats = readable_formats(data)
     try:
         image = _open_jpeg(data) if data.startswith(jpeg.SIGNATURE) else Image.open(io.BytesIO(data), formats=formats)

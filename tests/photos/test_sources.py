@@ -9,6 +9,7 @@ import tempfile
 import threading
 import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,13 @@ def test_many_photos(kind):
             assert_quarters(load_photo(photo), tolerance=0)
 
 
+def test_a_column_of_names_is_many_photos():
+    import pandas
+
+    table = pandas.DataFrame({"photo": ["a.png", "b.png"]})
+    assert list(each_photo(table["photo"])) == ["a.png", "b.png"]
+
+
 def test_none_of_many():
     assert list(each_photo([])) == list(each_photo(iter(()))) == []
     assert list(each_photo(np.zeros((0, 4, 4, 3), np.uint8))) == []
@@ -190,6 +198,8 @@ ARRAYS = {
     "empty": (np.zeros((0, 4, 3)), r"shape \(0, 4, 3\) is not"),
     "no channels": (np.zeros((4, 4, 0)), r"shape \(4, 4, 0\) is not"),
     "a tensor": (torch.zeros(2, 5, 5), r"A Tensor of shape \(2, 5, 5\) is not"),
+    "names": (np.array([["a.jpg"]]), r"^An array of <U5 is not a photo; uint8 is\.$"),
+    "a tensor without values": (torch.zeros(4, 4, 3, device="meta"), r"^This array cannot be read; give one of NumPy"),
     "complex": (np.zeros((4, 4), complex), r"An array of complex128 is not a photo; uint8 is\."),
     "dates": (np.zeros((4, 4), "datetime64[s]"), r"An array of datetime64\[s\] is not a photo"),
     "normalized": (
@@ -432,3 +442,24 @@ def test_pillow_says_nothing(recwarn):
     assert list(warnings.filters) == before
     with pytest.warns(Image.DecompressionBombWarning):
         Image.open(io.BytesIO(encoded(large, "PNG")))
+
+
+def test_threads_leave_the_warnings_as_they_were():
+    before = list(warnings.filters)
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\xff\xff\x0f\0\0\0\0"
+    photos = [DATA, encoded(rgb(), "JPEG", exif=exif), b"no photo"] * 100
+    with warnings.catch_warnings(record=True) as told, ThreadPoolExecutor(8) as pool:
+        warnings.simplefilter("always")
+        within = list(warnings.filters)
+        failed = list(pool.map(fails, photos))
+        assert list(warnings.filters) == within
+    assert (sum(failed), told) == (100, [])
+    assert list(warnings.filters) == before
+
+
+def fails(photo: bytes) -> bool:
+    try:
+        load_photo(photo)
+    except PhotoError:
+        return True
+    return False
