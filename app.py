@@ -31,8 +31,8 @@ from starlette.routing import Route
 
 from capmodel import Captioner, PhotoError
 from capmodel.malloc import limit_pools
-from capmodel.model.fast_encoder import PRECISIONS
 from capmodel.output.player import PlayerFiles, player_constants, player_files
+from capmodel.precision import PRECISIONS
 from capmodel.resources import ASSETS, PHOTOS
 from capmodel.serving.api_uploads import ApiUploads
 from capmodel.serving.errors import PhotoGone, Refused

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, er
 CARD = "README.md"
 # What the Hub's client raises. HTTPError is from httpx, or httpx2 in newer versions: no connection, or a lost one.
 _HTTPError = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]  # the only place that serves both versions
-_FAILURES = (_HTTPError, OSError, RuntimeError, ValueError)
+_PROXY_FAILURES = (ImportError, sys.modules[_HTTPError.__module__.partition(".")[0]].InvalidURL)
+_FAILURES = (_HTTPError, OSError, RuntimeError, ValueError, *_PROXY_FAILURES)
 
 
 class HubError(Exception):
@@ -146,6 +148,9 @@ def _explain(error: Exception, repo_id: str) -> str:
         return "it does not know the token; run `hf auth login` again, or correct HF_TOKEN"
     if status == 403:
         return f"the token may not write to {repo_id}; use a token with write access, from an account that owns it"
+    if isinstance(error, _PROXY_FAILURES) or "proxy" in str(error).lower():
+        reason = str(error).strip().rstrip(".")
+        return f"it cannot use the proxy that HTTPS_PROXY or ALL_PROXY names ({reason}); correct or unset the variable"
     if status is None and isinstance(error, _HTTPError | ConnectionError):
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         return f"the connection failed ({reason}); run it again to fetch or send the missing files"

@@ -19,7 +19,7 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
-from capmodel.model.fast_encoder import PRECISIONS
+from capmodel.precision import PRECISIONS
 from train.data.datasets import SPLITS, Example, load_sets
 from train.fit import make_accelerator
 from train.metrics.attention import describe_maps

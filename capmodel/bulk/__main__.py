@@ -28,7 +28,7 @@ from capmodel.bulk.loading import load_part
 from capmodel.bulk.parts import CaptionPart, is_done, update_plan
 from capmodel.bulk.sources import Place, SourceError, list_source
 from capmodel.captioner import BATCH_SIZE, Captioner
-from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.decoding.options import DecodeOptions
 
 PART_SIZE = 256  # photos; 50 MB as squares
 
