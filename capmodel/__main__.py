@@ -10,10 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from capmodel.command_line import command, end_on_interrupt, load_captioner, printable, stop, whole_number
+
+if __name__ == "__main__":
+    end_on_interrupt()  # during the imports below
 from tqdm import tqdm
 
 from capmodel.caption import Caption, CaptionedPhoto
-from capmodel.command_line import command, load_captioner, printable, stop, whole_number
 from capmodel.decoding.options import MOST_BEAMS, DecodeOptions
 from capmodel.output.destinations import Destination, DestinationError, check_destinations, numbered
 from capmodel.photos import PhotoError, list_photos, load_photo

@@ -1,6 +1,7 @@
 """Checks, before any work, that files can be written and replace no photo."""
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -47,11 +48,12 @@ def check_destinations(destinations: Iterable[Destination], photos: Iterable[Pat
             problem = _problem(file, SUFFIXES[kind])
         except OSError as error:
             problem = f"it cannot be written: {error.strerror}"
-        if not problem and (problem := taken.get(_identity(file))):
+        identity = _identity(file)
+        if not problem and identity and (problem := taken.get(identity)):
             problem += "; give another name"
         if problem:
             raise DestinationError(f"{option} {file}: {problem}.")
-        taken[_identity(file)] = f"{option} would overwrite what another option writes to {file}"
+        taken[identity] = f"{option} would overwrite what another option writes to {file}"
 
 
 def numbered(target: Path, number: int, photo: Path) -> Path:
@@ -77,19 +79,22 @@ def _problem(file: Path, suffixes: Sequence[str]) -> str | None:
     if file.exists():
         return None if os.access(file, os.W_OK) else "this file is there already and may not be overwritten"
     # A link to nowhere is written where it points to.
-    folder = Path(os.path.realpath(file)).parent
+    target = Path(os.path.realpath(file))
+    if target.is_symlink():
+        return "this is a link to itself"
+    folder = target.parent
     if not folder.is_dir():
         return f"this is a link into {folder}, a folder that does not exist"
     return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} may not be written to"
 
 
-def _identity(file: Path) -> tuple[int, int] | str:
-    """What all names of a file have in common."""
+def _identity(file: Path) -> tuple[int, int] | str | None:
+    """What all names of a file have in common; None for a device or a pipe, which may be written to many times."""
     try:
         status = file.stat()
     except OSError:
         return os.path.realpath(file)
-    return status.st_dev, status.st_ino
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
 def _longest_name(folder: Path) -> int:
