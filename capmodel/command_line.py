@@ -6,6 +6,7 @@ Light on purpose: a mistake in the arguments is told before PyTorch is imported.
 import argparse
 import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -25,11 +26,16 @@ CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 Result = TypeVar("Result")
 
 
+class UserError(ValueError):
+    """What was asked for cannot be done; the message is one sentence that says why and what to do."""
+
+
 def command(main: Callable[..., Result]) -> Callable[..., Result]:
     """Decorates the `main` of a script.
 
     - Ctrl-C prints one line; the exit status is 130. Pressed again, it ends the process at once.
     - A reader that has gone, as in ``capmodel photos/ | head -1``, ends it quietly, with the status 141.
+    - A `UserError` is told in its own sentence.
     - A file or folder that cannot be read or written is told in one sentence.
     - Characters that the terminal's encoding lacks are printed as escapes, such as ``\\xe9``.
     """
@@ -50,6 +56,8 @@ def command(main: Callable[..., Result]) -> Callable[..., Result]:
                 _abandon(sys.stdout)
                 _abandon(sys.stderr)
                 raise SystemExit(PIPE_CLOSED) from None
+            except UserError as error:
+                stop(str(error))
             except OSError as error:
                 if interrupt.came or not (error.filename or error.errno in CANNOT_WRITE):
                     raise
@@ -95,12 +103,13 @@ def printable(name: object) -> str:
     return "".join(_escape(character) for character in text)
 
 
-def whole_number(least: int, most: int) -> Callable[[str], int]:
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     """The type of an argument: a whole number within limits."""
+    limits = f"of at least {least}" if most is None else f"from {least} to {most}"
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.lstrip("+-").isdecimal() and least <= int(text) <= most):
-            raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}, not {text}")
+        if not re.fullmatch("[+-]?[0-9]{1,18}", text) or not least <= int(text) <= (most or int(text)):
+            raise argparse.ArgumentTypeError(f"must be a whole number {limits}, not {text}")
         return int(text)
 
     return parse

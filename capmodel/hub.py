@@ -12,7 +12,7 @@ CARD = "README.md"
 # What the Hub's client raises. HTTPError is from httpx, or httpx2 in newer versions: no connection, or a lost one.
 _HTTPError = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]  # the only place that serves both versions
 _PROXY_FAILURES = (ImportError, sys.modules[_HTTPError.__module__.partition(".")[0]].InvalidURL)
-_FAILURES = (_HTTPError, OSError, RuntimeError, ValueError, *_PROXY_FAILURES)
+FAILURES = (_HTTPError, OSError, RuntimeError, ValueError, *_PROXY_FAILURES)
 
 
 class HubError(Exception):
@@ -37,8 +37,8 @@ def download(repo_id: str, patterns: Iterable[str]) -> Path:
     """
     try:
         folder = Path(snapshot_download(repo_id, allow_patterns=list(patterns)))
-    except _FAILURES as error:
-        raise HubError(_explain(error, repo_id)) from error
+    except FAILURES as error:
+        raise HubError(explain(error, repo_id)) from error
     for file in folder.iterdir():
         _verify(file)
     return folder
@@ -88,8 +88,8 @@ def upload(
             ],
             commit_message="Upload with capmodel",
         )
-    except _FAILURES as error:
-        raise HubError(f"Uploading {repo_id} to the Hugging Face Hub failed: {_explain(error, repo_id)}.") from error
+    except FAILURES as error:
+        raise HubError(f"Uploading {repo_id} to the Hugging Face Hub failed: {explain(error, repo_id)}.") from error
     return str(address)
 
 
@@ -133,7 +133,7 @@ def _verify(file: Path) -> None:
         raise HubError(f"{file.name} is damaged (its SHA-256 is not the Hub's) and was deleted; download it again")
 
 
-def _explain(error: Exception, repo_id: str) -> str:
+def explain(error: Exception, repo_id: str) -> str:
     """Why the Hub's client failed, and what to do: part of a sentence, without its full stop."""
     if isinstance(error, RuntimeError | errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # it says only which file failed, or that the cache lacks it too

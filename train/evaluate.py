@@ -19,6 +19,8 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
+from capmodel.command_line import command, load_captioner, whole_number
+from capmodel.decoding.options import MOST_BEAMS
 from capmodel.precision import PRECISIONS
 from train.data.datasets import SPLITS, Example, load_sets
 from train.fit import make_accelerator
@@ -30,12 +32,13 @@ from train.options import add_data
 BATCH = 32
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data(parser)
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--model", default="softmax", help="bundled name, folder or Hub id")
-    parser.add_argument("--beam", type=int, default=5)
+    parser.add_argument("--beam", type=whole_number(1, MOST_BEAMS), default=5)
     parser.add_argument("--length-penalty", type=float, default=DecodeOptions.length_penalty)
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone")
     parser.add_argument("--limit", type=int, help="only the first photos of the split")
@@ -46,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
         options.captions.unlink(missing_ok=True)
 
     accelerator = make_accelerator()
-    captioner = Captioner.from_pretrained(options.model, precision=options.precision)
+    captioner = load_captioner(options.model, precision=options.precision)
     captioner.model.to(accelerator.device)
     for data in load_sets(options.data, options.split):
         examples = data.examples[: options.limit]

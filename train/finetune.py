@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from capmodel import Captioner
+from capmodel.command_line import command, load_captioner
 from train.data.batches import encode_captions
 from train.data.crop_batches import CropBatches, DeviceCropBatches
 from train.data.crops import DeviceCrops, load_squares
@@ -35,6 +36,7 @@ from train.validation import caption_grids
 ANCHOR_BATCHES = 32  # that the projection to the teacher's features is fitted to
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data(parser, weights=True)
@@ -60,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     sets, dev = load_sets(options.data, "train"), load_sets(options.data, "dev")
     examples = [example for data in sets for example in data.examples]
-    captioner = Captioner.from_pretrained(options.init)
+    captioner = load_captioner(options.init)
     model, tokenizer = captioner.model, captioner.tokenizer
     model.decoder.dropout.p = options.dropout
     freeze(model.encoder, options.freeze)
