@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import ipaddress
 import os
 import socket
 import sys
@@ -32,8 +33,20 @@ def prepare_environment() -> None:
 def exclude_localhost(environment: MutableMapping[str, str]) -> None:
     """Takes this machine out of what goes through a proxy: Gradio asks its own page whether it is there."""
     given = ",".join(environment.get(name, "") for name in ("no_proxy", "NO_PROXY")).split(",")
-    hosts = [*map(str.strip, given), *LOCAL, environment.get("GRADIO_SERVER_NAME", "")]
-    environment["NO_PROXY"] = environment["no_proxy"] = ",".join(dict.fromkeys(filter(None, hosts)))
+    hosts = [*(host.strip() for host in given), *LOCAL, environment.get("GRADIO_SERVER_NAME", "")]
+    readable = dict.fromkeys(host for host in hosts if host and _is_readable(host))
+    environment["NO_PROXY"] = environment["no_proxy"] = ",".join(readable)
+
+
+def _is_readable(host: str) -> bool:
+    """Whether Gradio's client can read a host of NO_PROXY. It refuses to start with IPv6 networks such as fe80::/10."""
+    if host.count(":") < 2:
+        return True
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def drop_unusable_proxies(environment: MutableMapping[str, str]) -> list[str]:
