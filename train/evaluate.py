@@ -25,8 +25,9 @@ from capmodel.precision import PRECISIONS
 from train.data.datasets import SPLITS, Example, load_sets
 from train.fit import make_accelerator
 from train.metrics.attention import describe_maps
-from train.metrics.captions import count_tails, metric_versions, score_captions
+from train.metrics.captions import count_tails, metric_versions, prepare_spice, score_captions
 from train.metrics.gender import count_genders
+from train.metrics.java import require_java
 from train.options import add_data
 
 BATCH = 32
@@ -44,14 +45,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, help="only the first photos of the split")
     parser.add_argument("--captions", type=Path, help="also write the captions to this file, a JSON line a photo")
     parser.add_argument("--json", action="store_true", help="print one JSON object a data set instead of a table")
+    parser.add_argument("--spice", action="store_true", help="also SPICE, whose models (400 MB) are downloaded once")
     options = parser.parse_args(arguments)
-    if options.captions:
-        options.captions.unlink(missing_ok=True)
+    require_java()
 
     accelerator = make_accelerator()
+    if options.spice and accelerator.is_main_process:
+        prepare_spice()
     captioner = load_captioner(options.model, precision=options.precision)
     captioner.model.to(accelerator.device)
-    for data in load_sets(options.data, options.split):
+    sets = load_sets(options.data, options.split)
+    if options.captions and accelerator.is_main_process:
+        options.captions.write_text("")  # an earlier file is replaced; can it be written at all?
+    for data in sets:
         examples = data.examples[: options.limit]
         captions, maps = caption_examples(captioner, examples, options, accelerator)
         if accelerator.is_main_process:
@@ -93,9 +99,9 @@ def report(
 ) -> dict:
     """The scores, and everything that they depend on."""
     references = [example.captions for example in examples]
-    scores = score_captions(references, captions)
+    scores = score_captions(references, captions, spice=options.spice)
     return {
-        **{metric: value if value is None else round(value, 2) for metric, value in scores.items()},
+        **{metric: round(value, 2) for metric, value in scores.items()},
         "tails": count_tails(captions),
         "genders": count_genders(references, captions),
         **{of: round(float(value), 3) for of, value in zip(("cells", "entropy"), np.mean(maps, 0), strict=True)},

@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from tqdm import tqdm
 
 from capmodel import Captioner
 from capmodel.command_line import command, load_captioner
@@ -91,8 +92,9 @@ def main(arguments: list[str] | None = None) -> None:
     batches = {size: make_batches(size=size) for size in sizes}
 
     if options.anchor:
-        accelerator.print("Fitting the projection to the teacher's features ...")
-        shown = (batches[sizes[0]](step)["pixels"].to(accelerator.device) for step in range(ANCHOR_BATCHES))
+        steps_shown = tqdm(range(ANCHOR_BATCHES), desc="fitting the projection", unit="batch",
+                           disable=not accelerator.is_main_process)  # fmt: skip
+        shown = (batches[sizes[0]](step)["pixels"].to(accelerator.device) for step in steps_shown)
         with accelerator.autocast():
             task.fit_projection(shown)
 
