@@ -167,12 +167,12 @@ class _Output:
         """Prints a photo's caption, or why there is none."""
         if isinstance(result, PhotoError):
             self.failed = True
-            if not self._as_json:
+            if self._as_json:
+                print(json.dumps({"photo": str(photo.path), "error": str(result)}), flush=True)
+            else:
                 print(f"{printable(photo.path)}: {result}", file=sys.stderr)
-                return
-        if self._as_json:
-            told = {"error": str(result)} if isinstance(result, PhotoError) else result.as_dict()
-            print(json.dumps({"photo": str(photo.path), **told}), flush=True)
+        elif self._as_json:
+            print(json.dumps({"photo": str(photo.path), **result.as_dict()}), flush=True)
         else:
             print(result.text if self._alone else f"{printable(photo.path)}: {result.text}", flush=True)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -174,7 +175,7 @@ def test_they_are_told_at_once(settings, arguments):
 
 
 def test_ports_of_administrators():
-    if int((ROOT / "/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80:
+    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80:
         pytest.skip("anybody may use port 80 here")
     done = run_plain([*APP, "--port", "80"])
     assert done.returncode == 2
