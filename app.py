@@ -3,20 +3,20 @@
 pip install -r requirements.txt && python app.py
 """
 
-import argparse
 import json
-import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-# Set before importing gradio: contact no other server, and keep uploads in this server's private folder.
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-from capmodel.serving.folders import server_folder
+from capmodel.command_line import command, end_on_interrupt, explained, stop
+from capmodel.serving.environment import check_address, check_folder, prepare_environment
+from capmodel.serving.options import DEFAULT_MODEL, parse_options
 
-os.environ["GRADIO_TEMP_DIR"] = str(server_folder().path / "gradio")
+if __name__ == "__main__":  # mistakes are told at once, before the imports below, which take seconds
+    end_on_interrupt()
+    check_address(parse_options(__doc__))
+prepare_environment()  # before Gradio is imported
 
 import gradio as gr
 from gradio.data_classes import FileData
@@ -31,19 +31,18 @@ from starlette.routing import Route
 
 from capmodel import Captioner, PhotoError
 from capmodel.malloc import limit_pools
-from capmodel.model.fast_encoder import PRECISIONS
 from capmodel.output.player import PlayerFiles, player_constants, player_files
 from capmodel.photos.folders import page_rules
 from capmodel.resources import ASSETS, PHOTOS
 from capmodel.serving.api_uploads import ApiUploads
 from capmodel.serving.errors import PhotoGone, Refused
+from capmodel.serving.folders import server_folder
 from capmodel.serving.jobs import Jobs
 from capmodel.serving.limits import Limits
 from capmodel.serving.protocol import Protocol
 from capmodel.serving.service import CaptionService
 from capmodel.serving.store import PhotoStore
 
-DEFAULT_MODEL = "softmax"
 THUMBNAIL = 240  # longer side of the example photos' thumbnails, in pixels
 TITLE = "Watch a network look"
 INTRO = (
@@ -217,47 +216,6 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
     return page, {"app_kwargs": around, "max_file_size": limits.photo_bytes, "head": preload(files), **LAUNCH}
 
 
-def minutes(text: str) -> float:
-    """How long photos are kept, in minutes, parsed from the command line."""
-    found = float(text)
-    if not 1 / 60 <= found <= 24 * 60:
-        raise argparse.ArgumentTypeError(f"must be between a second and a day, not {text} minutes")
-    return found
-
-
-def megabytes(text: str) -> int:
-    """A size in bytes, parsed from megabytes on the command line."""
-    found = float(text)
-    if found <= 0:
-        raise argparse.ArgumentTypeError(f"must be more than 0, not {text} MB")
-    return round(found * 1e6)
-
-
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="initial model: bundled name, folder, or (with HF_HUB_OFFLINE=0) Hub id"
-    )
-    # The default writes the captions that "Where it works, where it fails" describes, on every machine.
-    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone; auto is faster")
-    parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
-    parser.add_argument("--check", action="store_true", help="build the page, caption one example photo, and exit")
-    parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
-    limits = parser.add_argument_group("what visitors may store on the server")
-    usual = Limits()
-    limits.add_argument(
-        "--retention-minutes", type=minutes, default=usual.retention_seconds / 60, help="how long photos are kept"
-    )
-    limits.add_argument("--photo-megabytes", type=megabytes, default=usual.photo_bytes, help="limit for one photo")
-    limits.add_argument(
-        "--incoming-megabytes", type=megabytes, default=usual.incoming_bytes, help="limit for all uploads in progress"
-    )
-    limits.add_argument(
-        "--stored-megabytes", type=megabytes, default=usual.stored_bytes, help="limit for all photos on disk"
-    )
-    return parser
-
-
 def leave(*_: object) -> None:
     """Shuts down cleanly when a signal asks the program to end."""
     for name in SIGNALS:
@@ -265,17 +223,18 @@ def leave(*_: object) -> None:
     raise SystemExit(0)
 
 
-def main() -> None:
-    parser = make_parser()
-    options = parser.parse_args()
+@command
+def main(arguments: list[str] | None = None) -> None:
+    options = parse_options(__doc__, arguments)
+    check_folder()
     for name in SIGNALS:
         signal.signal(name, leave)
     limit_pools(2)
-    with ThreadPoolExecutor(1) as loader:  # not in the main thread, which keeps running: see CaptionService
-        try:
-            captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
-        except (ValueError, OSError, RuntimeError) as error:
-            parser.exit(2, f"{parser.prog}: {error}\n")
+    with (
+        ThreadPoolExecutor(1) as loader,
+        explained(),
+    ):  # not in the main thread, which keeps running: see CaptionService
+        captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
     limits = Limits(
         retention_seconds=round(60 * options.retention_minutes),
         photo_bytes=options.photo_megabytes,
@@ -289,7 +248,10 @@ def main() -> None:
             for captioner in captioners:
                 print(f"{photo.name}, {captioner.attention_kind}: {captioner([photo])[0].text}")
             return
-        page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
+        try:
+            page.launch(server_port=options.port, mcp_server=options.mcp, **launch)
+        except OSError as error:  # another program has taken the port meanwhile
+            stop(f"The page cannot be served: {error}")
     finally:
         server_folder().close()  # first: the process may be killed soon after it is asked to end
         page.close(verbose=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from capmodel.caption import Caption, CaptionedPhoto, Word
     from capmodel.captioner import Captioner
-    from capmodel.decoding.beam_search import DecodeOptions
+    from capmodel.decoding.options import DecodeOptions
     from capmodel.model.caption_model import CaptionModel, ModelConfig
     from capmodel.photos import PhotoError
 
@@ -16,7 +16,7 @@ _MODULES = {
     "CaptionModel": "model.caption_model",
     "CaptionedPhoto": "caption",
     "Captioner": "captioner",
-    "DecodeOptions": "decoding.beam_search",
+    "DecodeOptions": "decoding.options",
     "ModelConfig": "model.caption_model",
     "PhotoError": "photos",
     "Word": "caption",

@@ -46,7 +46,8 @@ class Caption:
             {
                 "word": word.text,
                 "probability": round(word.probability, 4),
-                "attention": word.weights.round(6).tolist(),
+                # As doubles: those nearest to six decimals are written with six, float32's with seventeen.
+                "attention": word.weights.astype(np.float64).round(6).tolist(),
                 "alternatives": [[text, round(probability, 4)] for text, probability in word.alternatives],
             }
             for word in self.words

@@ -15,7 +15,8 @@ from torch import Tensor
 from capmodel import hub, pretrained
 from capmodel.caption import Caption, Word
 from capmodel.decoding.alternatives import Alternatives, word_alternatives
-from capmodel.decoding.beam_search import DecodeOptions, Hypothesis, beam_search
+from capmodel.decoding.beam_search import Hypothesis, beam_search
+from capmodel.decoding.options import DecodeOptions
 from capmodel.decoding.tokenizer import Tokenizer
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.caption_model import TOKENIZER, CaptionModel, base_folder

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, er
 CARD = "README.md"
 # What the Hub's client raises. HTTPError is from httpx, or httpx2 in newer versions: no connection, or a lost one.
 _HTTPError = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]  # the only place that serves both versions
-_FAILURES = (_HTTPError, OSError, RuntimeError, ValueError)
+_PROXY_FAILURES = (ImportError, sys.modules[_HTTPError.__module__.partition(".")[0]].InvalidURL)
+FAILURES = (_HTTPError, OSError, RuntimeError, ValueError, *_PROXY_FAILURES)
 
 
 class HubError(Exception):
@@ -35,8 +37,8 @@ def download(repo_id: str, patterns: Iterable[str]) -> Path:
     """
     try:
         folder = Path(snapshot_download(repo_id, allow_patterns=list(patterns)))
-    except _FAILURES as error:
-        raise HubError(_explain(error, repo_id)) from error
+    except FAILURES as error:
+        raise HubError(explain(error, repo_id)) from error
     for file in folder.iterdir():
         _verify(file)
     return folder
@@ -86,8 +88,8 @@ def upload(
             ],
             commit_message="Upload with capmodel",
         )
-    except _FAILURES as error:
-        raise HubError(f"Uploading {repo_id} to the Hugging Face Hub failed: {_explain(error, repo_id)}.") from error
+    except FAILURES as error:
+        raise HubError(f"Uploading {repo_id} to the Hugging Face Hub failed: {explain(error, repo_id)}.") from error
     return str(address)
 
 
@@ -131,7 +133,7 @@ def _verify(file: Path) -> None:
         raise HubError(f"{file.name} is damaged (its SHA-256 is not the Hub's) and was deleted; download it again")
 
 
-def _explain(error: Exception, repo_id: str) -> str:
+def explain(error: Exception, repo_id: str) -> str:
     """Why the Hub's client failed, and what to do: part of a sentence, without its full stop."""
     if isinstance(error, RuntimeError | errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # it says only which file failed, or that the cache lacks it too
@@ -146,6 +148,9 @@ def _explain(error: Exception, repo_id: str) -> str:
         return "it does not know the token; run `hf auth login` again, or correct HF_TOKEN"
     if status == 403:
         return f"the token may not write to {repo_id}; use a token with write access, from an account that owns it"
+    if isinstance(error, _PROXY_FAILURES) or "proxy" in str(error).lower():
+        reason = str(error).strip().rstrip(".")
+        return f"it cannot use the proxy that HTTPS_PROXY or ALL_PROXY names ({reason}); correct or unset the variable"
     if status is None and isinstance(error, _HTTPError | ConnectionError):
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         return f"the connection failed ({reason}); run it again to fetch or send the missing files"

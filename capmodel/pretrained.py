@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from capmodel import hub
-from capmodel.model.caption_model import CONFIG, base_folder
+from capmodel.model.caption_model import CONFIG, WEIGHTS, base_folder
 from capmodel.resources import MODELS
 
 
@@ -18,6 +18,10 @@ def find(source: str | Path) -> Path:
         return bundled[str(source)]
     if Path(source).is_dir():
         return Path(source)
+    if Path(source).is_file():
+        raise FileNotFoundError(
+            f"{source} is a file; a model is a folder with {CONFIG} and {WEIGHTS}: give the folder."
+        )
     names = ", ".join(bundled) or "there is none"
     message = f"There is no model {str(source)!r}: it is neither a bundled model ({names}) nor a folder"
     if str(source).count("/") != 1:

@@ -33,6 +33,8 @@ import timm.optim
 import torch
 from timm.optim import muon
 
+from capmodel.command_line import command, explained, stop
+from capmodel.hub import FAILURES, explain
 from capmodel.model.backbone import GridEncoder
 from capmodel.photos.folders import left_out, read_folder
 from train.data.crops import DeviceCrops, crop_batch, load_squares, mixup
@@ -98,6 +100,17 @@ def find_photos(
     return tuple(readable(list(each), skip_bad=skip_bad) for each in (photos.values(), judged))
 
 
+def fetch_backbone(name: str) -> GridEncoder:
+    """A backbone with timm's own weights, from the Hugging Face Hub."""
+    with explained():
+        GridEncoder(name)  # is there such a network?
+    try:
+        return GridEncoder(name, pretrained=True)
+    except FAILURES as error:
+        stop(f"timm's weights of {name} could not be downloaded: {explain(error, name)}.")
+
+
+@command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="FOLDER", help="captioned data sets: the photos of "
@@ -135,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     if options.pretrained:
-        GridEncoder(options.backbone, pretrained=True).save(options.out)
+        fetch_backbone(options.backbone).save(options.out)
         return
 
     if not options.data and not options.photos:
@@ -156,7 +169,8 @@ def main(arguments: list[str] | None = None) -> None:
     judged = load(held_out, torch.device("cpu"))
     accelerator.print(f"{len(photos)} photos to learn from, {len(judged)} held out")
     cut = DeviceCrops(load(photos, accelerator.device)) if options.on_device else partial(crop_batch, photos)
-    student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)
+    with explained():
+        student = GridEncoder.load(options.init) if options.init else GridEncoder(options.backbone)
     freeze(student, options.freeze)
     task = Distillation(student, Teacher())
     if options.init:

@@ -19,37 +19,45 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
-from capmodel.model.fast_encoder import PRECISIONS
+from capmodel.command_line import command, load_captioner, whole_number
+from capmodel.decoding.options import MOST_BEAMS
+from capmodel.precision import PRECISIONS
 from train.data.datasets import Example
 from train.data.rows import SPLITS
 from train.fit import make_accelerator
 from train.metrics.attention import describe_maps
-from train.metrics.captions import count_tails, metric_versions, score_captions
+from train.metrics.captions import count_tails, metric_versions, prepare_spice, score_captions
 from train.metrics.gender import count_genders
+from train.metrics.java import require_java
 from train.options import add_data, load_data
 
 BATCH = 32
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data(parser)
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--model", default="softmax", help="bundled name, folder or Hub id")
-    parser.add_argument("--beam", type=int, default=5)
+    parser.add_argument("--beam", type=whole_number(1, MOST_BEAMS), default=5)
     parser.add_argument("--length-penalty", type=float, default=DecodeOptions.length_penalty)
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone")
     parser.add_argument("--limit", type=int, help="only the first photos of the split")
     parser.add_argument("--captions", type=Path, help="also write the captions to this file, a JSON line a photo")
     parser.add_argument("--json", action="store_true", help="print one JSON object a data set instead of a table")
+    parser.add_argument("--spice", action="store_true", help="also SPICE, whose models (400 MB) are downloaded once")
     options = parser.parse_args(arguments)
-    if options.captions:
-        options.captions.unlink(missing_ok=True)
+    require_java()
 
     sets = load_data(options, options.split)
     accelerator = make_accelerator()
-    captioner = Captioner.from_pretrained(options.model, precision=options.precision)
+    if options.spice and accelerator.is_main_process:
+        prepare_spice()
+    captioner = load_captioner(options.model, precision=options.precision)
     captioner.model.to(accelerator.device)
+    if options.captions and accelerator.is_main_process:
+        options.captions.write_text("")  # an earlier file is replaced; can it be written at all?
     for data in sets:
         examples = data.examples[: options.limit]
         captions, maps = caption_examples(captioner, examples, options, accelerator)
@@ -92,9 +100,9 @@ def report(
 ) -> dict:
     """The scores, and everything that they depend on."""
     references = [example.captions for example in examples]
-    scores = score_captions(references, captions)
+    scores = score_captions(references, captions, spice=options.spice)
     return {
-        **{metric: value if value is None else round(value, 2) for metric, value in scores.items()},
+        **{metric: round(value, 2) for metric, value in scores.items()},
         "tails": count_tails(captions),
         "genders": count_genders(references, captions),
         **{of: round(float(value), 3) for of, value in zip(("cells", "entropy"), np.mean(maps, 0), strict=True)},

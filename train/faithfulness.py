@@ -49,6 +49,7 @@ from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
 from capmodel.caption import FUNCTION_WORDS
+from capmodel.command_line import command, load_captioner
 from capmodel.decoding.beam_search import beam_search
 from train.data.mixture import interleave_longest
 from train.metrics.faithfulness_report import draw_report, summarize
@@ -59,6 +60,7 @@ from train.options import add_data, load_data
 BATCH = 16  # photos captioned at once
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data(parser)
@@ -86,10 +88,13 @@ def main(arguments: list[str] | None = None) -> None:
     report = json.loads(path.read_text()) if path.exists() else {}
     models = report["models"] if report.get("settings") == circumstances else {}
     options.out.mkdir(parents=True, exist_ok=True)
+    sources = {}
     for given in options.model or ["softmax"]:
         label, _, source = given.rpartition("=")
-        label = label or Path(source).name
-        captioner = Captioner.from_pretrained(source, precision=options.precision)
+        sources[label or Path(source).name] = source
+        load_captioner(source)  # before hours are spent on the first: can all of them be loaded?
+    for label, source in sources.items():
+        captioner = load_captioner(source, precision=options.precision)
         identity = {"fingerprint": fingerprint(captioner), "encoder_precision": options.precision}
         if identity.items() <= models.get(label, {}).items():
             print(f"{label}: measured before")

@@ -17,8 +17,10 @@ from functools import partial
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from tqdm import tqdm
 
 from capmodel import Captioner
+from capmodel.command_line import command, load_captioner
 from train.data.batches import encode_captions
 from train.data.crop_batches import CropBatches, DeviceCropBatches
 from train.data.crops import DeviceCrops, load_squares
@@ -34,6 +36,7 @@ from train.validation import caption_grids
 ANCHOR_BATCHES = 32  # that the projection to the teacher's features is fitted to
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data(parser, weights=True)
@@ -59,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     sets, dev = load_data(options, "train"), load_data(options, "dev")
     examples = [example for data in sets for example in data.examples]
-    captioner = Captioner.from_pretrained(options.init)
+    captioner = load_captioner(options.init)
     model, tokenizer = captioner.model, captioner.tokenizer
     model.decoder.dropout.p = options.dropout
     freeze(model.encoder, options.freeze)
@@ -88,8 +91,9 @@ def main(arguments: list[str] | None = None) -> None:
     batches = {size: make_batches(size=size) for size in sizes}
 
     if options.anchor:
-        accelerator.print("Fitting the projection to the teacher's features ...")
-        shown = (batches[sizes[0]](step)["pixels"].to(accelerator.device) for step in range(ANCHOR_BATCHES))
+        steps_shown = tqdm(range(ANCHOR_BATCHES), desc="fitting the projection", unit="batch",
+                           disable=not accelerator.is_main_process)  # fmt: skip
+        shown = (batches[sizes[0]](step)["pixels"].to(accelerator.device) for step in steps_shown)
         with accelerator.autocast():
             task.fit_projection(shown)
 

@@ -28,6 +28,7 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from capmodel.command_line import UserError
 from capmodel.malloc import hold
 from capmodel.model.fast_encoder import has_bfloat16
 
@@ -220,7 +221,7 @@ def _only_run(folder: Path, accelerator: Accelerator) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise ValueError(
+        raise UserError(
             f"Another run is training in {folder}; wait until it is done, or give another folder."
         ) from error
     try:
@@ -260,7 +261,7 @@ class _Run:
         # does not know.
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         if state["options"] != asdict(self.options):
-            raise ValueError(
+            raise UserError(
                 f"{self.checkpoint} is of a run with other options ({state['options']}); "
                 "give the same ones to go on with it, or another folder to start anew."
             )

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from capmodel import Captioner, DecodeOptions
+from capmodel.command_line import command, load_captioner
 from train.data.batches import PhotoBatches, captions_of
 from train.data.grids import all_views, cached_grids, grids_of_sets
 from train.fit import FitOptions, fit, make_accelerator
@@ -26,6 +27,7 @@ from train.validation import caption_sets
 DECODINGS = {"greedy": 1, "beam": DecodeOptions.beam}  # beams
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data(parser, weights=True)
@@ -47,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     sets, dev = load_data(options, "train"), load_data(options, "dev")
     examples = [example for data in sets for example in data.examples]
-    captioner = Captioner.from_pretrained(options.model)
+    captioner = load_captioner(options.model)
     model, tokenizer = captioner.model, captioner.tokenizer
     views = all_views(options.crops, mirrored=not options.no_mirror)
     features = options.features or options.out / "features"

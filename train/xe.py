@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from capmodel import Captioner
+from capmodel.command_line import command, explained, load_captioner
 from capmodel.decoding.tokenizer import Tokenizer
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.caption_model import TOKENIZER, CaptionModel, ModelConfig
@@ -31,6 +31,7 @@ from train.options import add_data, add_grids, add_regularization, add_run, load
 from train.validation import caption_sets
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data(parser, weights=True)
@@ -58,8 +59,11 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     sets, dev = load_data(options, "train"), load_data(options, "dev")
     examples = [example for data in sets for example in data.examples]
-    start = Captioner.from_pretrained(options.init) if options.init else None
-    encoder = start.model.encoder if start else TeacherGrid() if options.teacher else GridEncoder.load(options.backbone)
+    start = load_captioner(options.init) if options.init else None
+    with explained():
+        encoder = (
+            start.model.encoder if start else TeacherGrid() if options.teacher else GridEncoder.load(options.backbone)
+        )
     views = all_views(options.crops, mirrored=not options.no_mirror)
     features = options.features or options.out / "features"
     grids = [grids_of_sets(encoder, sets, features, accelerator, view) for view in views]

@@ -22,17 +22,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from capmodel.command_line import command, end_on_interrupt, explained, load_captioner, whole_number
+
+if __name__ == "__main__":
+    end_on_interrupt()  # during the imports below
 from tqdm import tqdm
 
 from capmodel.bulk.loading import load_part
 from capmodel.bulk.parts import CaptionPart, is_done, update_plan
+from capmodel.bulk.quiet import without_ray_messages
 from capmodel.bulk.sources import Place, SourceError, list_source
-from capmodel.captioner import BATCH_SIZE, Captioner
-from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.captioner import BATCH_SIZE
+from capmodel.decoding.options import MOST_BEAMS
 
 PART_SIZE = 256  # photos; 50 MB as squares
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line. Returns the exit status 0: photos with an error are part of the results, not failures."""
     parser = argparse.ArgumentParser(
@@ -43,14 +49,21 @@ def main(arguments: list[str] | None = None) -> int:
         "--out", type=Path, required=True, metavar="FOLDER", help="for the results; all workers must see it"
     )
     parser.add_argument("--model", default="softmax", metavar="NAME_OR_FOLDER_OR_HUB_ID", help="default: softmax")
-    parser.add_argument("--beam", type=int, default=5, help="captions kept during the search; 1 is greedy (default 5)")
-    parser.add_argument("--workers", type=int, metavar="N", help="captioners (default: one per core or GPU)")
     parser.add_argument(
-        "--batch-size", type=int, default=BATCH_SIZE, help="photos per forward pass (default %(default)s)"
+        "--beam",
+        type=whole_number(1, MOST_BEAMS),
+        default=5,
+        help="captions kept during the search; 1 is greedy (default 5)",
+    )
+    parser.add_argument(
+        "--workers", type=whole_number(1), metavar="N", help="captioners (default: one per core or GPU)"
+    )
+    parser.add_argument(
+        "--batch-size", type=whole_number(1), default=BATCH_SIZE, help="photos per forward pass (default %(default)s)"
     )
     parser.add_argument(
         "--part-size",
-        type=int,
+        type=whole_number(1),
         default=PART_SIZE,
         help="photos per file, the most that a crash can cost (default %(default)s)",
     )
@@ -69,18 +82,11 @@ def main(arguments: list[str] | None = None) -> int:
             f"bulk captioning needs Ray Data, which cannot be imported ({error}): "
             'pip install "capmodel[bulk]", or in a checkout pip install ".[bulk]"'
         )
-    for name in ("workers", "batch_size", "part_size"):
-        if (value := getattr(options, name)) is not None and value < 1:
-            parser.error(f"--{name.replace('_', '-')} must be at least 1, not {value}")
-
-    try:
-        DecodeOptions(beam=options.beam)
-        captioner = Captioner.from_pretrained(options.model)
-        size, interpolation = captioner.model.config.image_size, captioner.model.encoder.interpolation
-        del captioner  # only to check that it loads; each worker loads its own
+    captioner = load_captioner(options.model)
+    size, interpolation = captioner.model.config.image_size, captioner.model.encoder.interpolation
+    del captioner  # only to check that it loads; each worker loads its own
+    with explained():
         parts = _parts(options)
-    except (ValueError, RuntimeError, OSError) as error:
-        parser.error(str(error))
     undone = [part for part in parts if not is_done(options.out, part["part"], len(part["keys"]))]
     photos, left = (sum(len(part["keys"]) for part in some) for some in (parts, undone))
     print(f"{photos:,} photos, {photos - left:,} of them captioned before.", file=sys.stderr)
@@ -93,16 +99,17 @@ def main(arguments: list[str] | None = None) -> int:
 
     address = options.address or os.environ.get("RAY_ADDRESS") or "local"
     errors = 0
-    bar = tqdm(total=photos, initial=photos - left, unit="photo", mininterval=0.5 if sys.stderr.isatty() else 30)
-    if undone:
-        _start(address)
-        try:
-            for row in _pipeline(undone, options, size, interpolation):
-                bar.update(row["photos"])
-                errors += row["errors"]
-        finally:
-            ray.shutdown()
-    bar.close()
+    with without_ray_messages():
+        bar = tqdm(total=photos, initial=photos - left, unit="photo", mininterval=0.5 if sys.stderr.isatty() else 30)
+        if undone:
+            _start(address)
+            try:
+                for row in _pipeline(undone, options, size, interpolation):
+                    bar.update(row["photos"])
+                    errors += row["errors"]
+            finally:
+                ray.shutdown()
+        bar.close()
     print(f"The captions are in {options.out}. Photos of this run with an error instead: {errors:,}.", file=sys.stderr)
     return 0
 
@@ -137,6 +144,8 @@ def _start(address: str) -> None:
     """Starts Ray on this machine, or joins a cluster."""
     import ray
 
+    if address == "local":  # a cluster that nobody else can join needs no advice on who may join
+        logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     dashboard = False if address == "local" else None
     ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.WARNING)
     ray.data.DataContext.get_current().enable_progress_bars = False  # they count parts; our bar counts photos

@@ -26,7 +26,7 @@ import torch
 from capmodel.bulk.sources import SourceError
 from capmodel.caption import Caption
 from capmodel.captioner import Captioner
-from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.decoding.options import DecodeOptions
 from capmodel.photos import PhotoError
 
 PLAN = "_plan.parquet"  # readers of Parquet folders skip names that begin with _ or a dot

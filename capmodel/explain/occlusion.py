@@ -16,7 +16,7 @@ from torch import Tensor
 
 from capmodel.caption import Caption
 from capmodel.captioner import Captioner
-from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.decoding.options import DecodeOptions
 from capmodel.decoding.tokenizer import START
 
 DRAWS = 5  # random sets of cells

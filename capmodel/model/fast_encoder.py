@@ -15,8 +15,7 @@ from torch.fx.experimental.optimization import fuse
 
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.prepared import Prepared
-
-PRECISIONS = ("auto", "fp32", "bf16")
+from capmodel.precision import PRECISIONS
 
 
 def has_bfloat16() -> bool:

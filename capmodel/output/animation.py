@@ -1,5 +1,6 @@
 """Animates a caption as a GIF or a video: the attention fades from word to word over the photo."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _frames(photo: np.ndarray, caption: Caption, fades: int) -> Iterator[tuple[n
         text = _text_below(width, max(height, width), caption, index)
         for step in range(1, fades + 1):
             faded = overlay(photo, before + (heat - before) * (step / fades), top)
-            yield np.concatenate([faded, text]), step == fades
+            yield np.concatenate([_widened(faded, text.shape[1]), text]), step == fades
         before = heat
 
 
@@ -72,11 +73,25 @@ def _holds(words: int, fades: int) -> list[bool]:
     return ([False] * (fades - 1) + [True]) * words
 
 
+def _widened(photo: np.ndarray, width: int) -> np.ndarray:
+    """A photo in the middle of a picture that is at least as wide as it."""
+    if photo.shape[1] == width:
+        return photo
+    picture = np.full((photo.shape[0], width, 3), BACKGROUND, np.uint8)
+    left = (width - photo.shape[1]) // 2
+    picture[:, left : left + photo.shape[1]] = photo
+    return picture
+
+
 def _text_below(width: int, side: int, caption: Caption, current: int) -> np.ndarray:
-    """The caption as a picture (height, width, 3) to put below the photo, with the current word in yellow."""
+    """The caption as a picture (height, width, 3) to put below the photo, with the current word in yellow.
+
+    It is as wide as the photo, or as its longest word where the photo is narrower.
+    """
     size = max(14, side // 20)
     margin = round(0.6 * size)
     font = ImageFont.load_default(size)
+    width = max(width, 2 * margin + math.ceil(max(font.getlength(word.text) for word in caption.words)))
     space = font.getlength(" ")
     places, x, y = [], margin, 0.5 * size
     for word in caption.words:

@@ -23,9 +23,8 @@ def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
     columns = min(6 if width <= 1.5 * height else 4, len(caption.words) + 1)
     rows = -(-(len(caption.words) + 1) // columns)
     panel_width = 2.4
-    figure = Figure(
-        figsize=(columns * panel_width, rows * (panel_width * height / width + 0.45) + 0.7), layout="constrained"
-    )
+    panel_height = panel_width * min(4, max(0.1, height / width))  # of an extreme shape, the panel is not filled
+    figure = Figure(figsize=(columns * panel_width, rows * (panel_height + 0.45) + 0.7), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
     for axis in axes:
         axis.set(xticks=[], yticks=[])

@@ -7,7 +7,7 @@ import torch
 
 from capmodel.caption import Caption
 from capmodel.captioner import Captioner
-from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.decoding.options import DecodeOptions
 from capmodel.explain.occlusion import Occlusion, occlude_word
 
 Captioners = Mapping[str, Captioner]  # by attention kind; they share a backbone

@@ -18,7 +18,7 @@ import numpy as np
 from capmodel.caption import Caption, CaptionedPhoto
 from capmodel.captioner import Captioner
 from capmodel.decoding.alternatives import END_WORD
-from capmodel.decoding.beam_search import DecodeOptions
+from capmodel.decoding.options import DecodeOptions
 from capmodel.explain.occlusion import Occlusion
 from capmodel.malloc import trim
 from capmodel.output.overlay import SHOWN_SIDE, shrink, to_data_url

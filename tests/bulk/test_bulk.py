@@ -228,6 +228,38 @@ def test_a_killed_run_goes_on_and_a_killed_captioner_is_replaced(ray_data, many,
     assert "97 photos, 97 of them captioned before" in capsys.readouterr().err
 
 
+def test_ray_says_nothing(ray_data, tmp_path):
+    """Neither its warnings on stderr nor those of its C++ code are ours to explain."""
+    shutil.copy(PHOTOS / "soccer-players.jpg", tmp_path)
+    command = [sys.executable, "-m", "capmodel.bulk", tmp_path, "--out", tmp_path / "out", "--workers", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (0, "")
+    first, *bars, last = [line for line in re.split("[\r\n]+", done.stderr) if line]
+    assert first == "1 photos, 0 of them captioned before."
+    assert all("/1 [" in bar for bar in bars), done.stderr
+    assert last == f"The captions are in {tmp_path / 'out'}. Photos of this run with an error instead: 0."
+
+
+def test_only_ray_is_quieted():
+    code = """
+import os, sys
+from capmodel.bulk.quiet import without_ray_messages
+with without_ray_messages():
+    os.write(2, b"[2026-01-31 12:00:00,000 E 17 17] core_worker.cc:1: It failed.\\n")
+    os.write(2, b"[2026-01-31 12:00:00,000 C 17 17] core_worker.cc:2: It fails for good.\\n")
+    os.write(2, b"Segmentation fault\\n")
+    print("Traceback", file=sys.stderr)
+print("afterwards", file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert sorted(done.stderr.splitlines()) == [
+        "Segmentation fault",
+        "Traceback",
+        "[2026-01-31 12:00:00,000 C 17 17] core_worker.cc:2: It fails for good.",
+        "afterwards",
+    ]
+
+
 def test_without_ray_it_says_what_to_install(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SystemExit) as end:
@@ -250,8 +282,8 @@ def test_ray_is_imported_only_to_run():
         (["folder/notes.txt", "folder/notes.txt"], "Two photos have the key 'notes.txt'"),
         (["parquet/addresses.parquet"], "has no column image or bytes"),
         (["parquet", "--image-column", "photo"], "there are no photos in"),
-        (["folder", "--beam", "0"], "beam must be"),
-        (["folder", "--workers", "0"], "--workers must be at least 1"),
+        (["folder", "--beam", "0"], "must be a whole number from 1 to 100, not 0"),
+        (["folder", "--workers", "0"], "--workers: must be a whole number of at least 1, not 0"),
         (["folder", "--model", "no-such-model"], "softmax"),
         (["broken.parquet"], "cannot be read as Parquet"),
         (["broken.tar"], "cannot be read as a tar shard"),

@@ -7,11 +7,12 @@ import zipfile
 import av
 import numpy as np
 import pytest
+from PIL import Image
 from support.captions import UNIFORM, make_caption, peaked
 from support.web import canvas, open_page
 
 from capmodel.caption import CaptionedPhoto
-from capmodel.output.animation import save_gif, save_mp4
+from capmodel.output.animation import VIDEO_SIDE, save_gif, save_mp4
 from capmodel.output.export import KINDS, export
 
 HOSTILE = "../../etc/</script><script>alert(1)</script>${x}.jpg"
@@ -73,6 +74,25 @@ def test_the_video_is_what_slides_and_browsers_play(tmp_path, shape):
     assert np.abs(frames[20] - frames[-1])[: shape[0] // 2 * 2].mean() > 2
     data = (tmp_path / "x.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")  # plays while it is loaded
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(1, 1), (3000, 1), (1, 3000), (20, 20), (30_000, 1)], ids=str)
+def test_a_photo_of_any_shape_can_be_saved(tmp_path, kind, shape):
+    photo = make_captioned_photo(shape=(*shape, 3))
+    path = tmp_path / f"x.{kind}"
+    export([photo], kind, path)
+    if kind in ("png", "gif"):
+        with Image.open(path) as picture:
+            assert min(picture.size) >= 40
+            assert max(picture.size) < 3000
+    elif kind == "mp4":
+        with av.open(str(path)) as video:
+            *_, last = video.decode(video=0)
+        below = last.to_ndarray(format="rgb24")[min(shape[0], VIDEO_SIDE) :].astype(int)
+        assert ((below[..., 0] > 150) & (below[..., 2] < 140)).any()  # the current word, in yellow
+    else:
+        assert path.stat().st_size > 100
 
 
 def test_even_noise_makes_a_video_under_3_mb(tmp_path):

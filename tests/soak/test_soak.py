@@ -136,7 +136,7 @@ def test_size_of_a_folder(tmp_path: Path):
 
 
 def test_the_time_that_photos_are_kept_has_limits():
-    from app import minutes
+    from capmodel.serving.options import minutes
 
     assert minutes("0.2") == 0.2
     for wrong in ("0", "-1", "nan", "1e9"):

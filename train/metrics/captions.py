@@ -4,7 +4,6 @@ BLEU (Papineni et al. 2002), METEOR (Banerjee & Lavie 2005), ROUGE-L (Lin 2004),
 and SPICE (Anderson et al. 2016). All values are times 100, as papers give them.
 """
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,8 +13,10 @@ from statistics import fmean
 
 from pycocoevalcap.cider.cider import Cider
 
+from capmodel.command_line import UserError
 from capmodel.decoding.tokenizer import normalize_caption
 from train.data.datasets import DataSet
+from train.metrics.java import JavaError, Meteor, tokenize
 
 # Articles, prepositions that need an object, and conjunctions. Not "on", "in", "up": "a woman with a hat on" is whole.
 OPEN_WORDS = frozenset((
@@ -24,10 +25,6 @@ OPEN_WORDS = frozenset((
 ))  # fmt: skip
 
 Keyed = dict[int, list[str]]  # pycocoevalcap's form: the captions of each photo
-
-
-class NoJavaError(SystemExit):
-    """Java is not installed; the message says what it is needed for."""
 
 
 def quick_cider(references: Sequence[Sequence[str]], candidates: Sequence[str]) -> float:
@@ -51,29 +48,50 @@ def count_tails(captions: Sequence[str]) -> int:
     return sum(caption.split()[-1] in OPEN_WORDS for caption in captions if caption)
 
 
-def score_captions(references: Sequence[Sequence[str]], candidates: Sequence[str]) -> dict[str, float | None]:
+def score_captions(
+    references: Sequence[Sequence[str]], candidates: Sequence[str], *, spice: bool = False
+) -> dict[str, float]:
     """Scores a caption of each photo against what people said of it.
 
+    Args:
+        spice: also SPICE; call `prepare_spice` first.
+
     Returns:
-        BLEU-1 to BLEU-4, METEOR, ROUGE-L, CIDEr, and SPICE, which is None where the models that
-        it downloads cannot be had.
+        BLEU-1 to BLEU-4, METEOR, ROUGE-L and CIDEr, and SPICE if asked for.
 
     Raises:
-        NoJavaError: the tokenizer and METEOR are Java programs.
+        JavaError: Java is missing, or one of its programs failed: the tokenizer, METEOR or SPICE.
     """
-    if shutil.which("java") is None:
-        raise NoJavaError("The metrics need Java (the PTB tokenizer and METEOR run on it): please install a JRE.")
     from pycocoevalcap.bleu.bleu import Bleu
-    from pycocoevalcap.meteor.meteor import Meteor
     from pycocoevalcap.rouge.rouge import Rouge
 
-    expected, written = _tokenize(references), _tokenize([[text] for text in candidates])
+    expected, written = tokenize(references), tokenize([[text] for text in candidates])
     bleu, _ = Bleu(4).compute_score(expected, written, verbose=0)
     scores = {f"BLEU-{n}": value for n, value in enumerate(bleu, 1)}
     for name, scorer in (("METEOR", Meteor()), ("ROUGE-L", Rouge()), ("CIDEr", Cider())):
         scores[name], _ = scorer.compute_score(expected, written)
-    scores = {name: 100 * float(value) for name, value in scores.items()}
-    return {**scores, "SPICE": _spice(expected, written)}
+    if spice:
+        scores["SPICE"] = _spice(expected, written)
+    return {name: 100 * float(value) for name, value in scores.items()}
+
+
+def prepare_spice() -> None:
+    """Downloads the models that SPICE needs, unless they are there.
+
+    Raises:
+        UserError: they cannot be downloaded, or not be kept.
+    """
+    from pycocoevalcap.spice import get_stanford_models as models
+
+    try:
+        with redirect_stdout(sys.stderr):  # it reports its download on stdout
+            models.get_stanford_models()
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error
+        raise UserError(
+            f"SPICE needs Stanford's CoreNLP models (400 MB), which could not be downloaded ({reason}); "
+            "try again, or leave --spice out."
+        ) from error
 
 
 def metric_versions() -> dict[str, str]:
@@ -81,20 +99,11 @@ def metric_versions() -> dict[str, str]:
     return {"pycocoevalcap": version("pycocoevalcap"), "tokenizer": "PTB (Stanford CoreNLP 3.4.1)", "METEOR": "1.5"}
 
 
-def _tokenize(captions: Sequence[Sequence[str]]) -> Keyed:
-    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
-
-    return PTBTokenizer().tokenize(
-        {index: [{"caption": text} for text in texts] for index, texts in enumerate(captions)}
-    )
-
-
-def _spice(expected: Keyed, written: Keyed) -> float | None:
+def _spice(expected: Keyed, written: Keyed) -> float:
     from pycocoevalcap.spice.spice import Spice
 
     try:
-        with redirect_stdout(sys.stderr):  # it reports its download on stdout
-            return 100 * float(Spice().compute_score(expected, written)[0])
+        with redirect_stdout(sys.stderr):
+            return Spice().compute_score(expected, written)[0]
     except (OSError, subprocess.CalledProcessError) as error:
-        print(f"SPICE is left out: its models could not be downloaded or run ({error}).", file=sys.stderr)
-        return None
+        raise JavaError(f"SPICE failed: {error}.") from error

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import torch
 
-from capmodel import Captioner
+from capmodel.command_line import command, load_captioner
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="a folder from train.xe or train.scst")
@@ -22,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     if options.out.resolve().parent != options.base.resolve().parent or options.out.resolve() == options.base.resolve():
         raise SystemExit(f"{options.out} must lie beside {options.base}.")
-    captioner, base = Captioner.from_pretrained(options.model), Captioner.from_pretrained(options.base)
+    captioner, base = load_captioner(options.model), load_captioner(options.base)
     ours, theirs = captioner.model.encoder.state_dict(), base.model.encoder.state_dict()
     if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
         raise SystemExit(f"{options.model} has another backbone than {options.base}; it needs a folder of its own.")

@@ -13,7 +13,7 @@ import argparse
 import json
 import re
 
-from capmodel import Captioner
+from capmodel.command_line import command, load_captioner
 from capmodel.resources import ASSETS, PHOTOS
 
 GALLERY, REMARKS = ASSETS / "gallery.json", ASSETS / "remarks.json"
@@ -49,6 +49,7 @@ def make_gallery(
     return entries, stale
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """Runs the script; returns the exit status: 1 if `--check` found something to do."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -56,9 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     photos = sorted(PHOTOS.glob("*.jpg"))
-    captions = {
-        photo.name: caption.text for photo, caption in zip(photos, Captioner.from_pretrained(precision="fp32")(photos))
-    }
+    captions = {photo.name: caption.text for photo, caption in zip(photos, load_captioner(precision="fp32")(photos))}
     entries, stale = make_gallery(
         captions, descriptions((PHOTOS / "CREDITS.md").read_text(encoding="utf-8")), json.loads(REMARKS.read_text())
     )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from capmodel import Captioner
+from capmodel.command_line import command, load_captioner
 from capmodel.hub import CARD, HubError, upload
 from capmodel.output.player import FILES as PLAYER_FILES
 
@@ -88,7 +88,7 @@ def files_of(what: str, model: str, repo_id: str, folder: Path) -> dict[str, Pat
         folder: an empty one, for files that are made.
     """
     if what == "model":
-        Captioner.from_pretrained(model).save_pretrained(folder, repo_id)
+        load_captioner(model).save_pretrained(folder, repo_id)
         return {path.name: path for path in sorted(folder.iterdir())}
     if what == "space":
         return project_files(SPACE)
@@ -97,6 +97,7 @@ def files_of(what: str, model: str, repo_id: str, folder: Path) -> dict[str, Pat
     return {CARD: SCRIPTS_CARD.encode(), **files}
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["model", "space", "scripts"])

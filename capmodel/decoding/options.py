@@ -1,0 +1,45 @@
+"""How captions are searched: plain values, which need no PyTorch."""
+
+from dataclasses import dataclass
+
+MOST_BEAMS = 100
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """How captions are searched.
+
+    Attributes:
+        beam: hypotheses kept per photo; 1 is greedy decoding.
+        candidates: finished captions returned per photo, at most `beam`.
+        length_penalty: a caption's score is its log-probability divided by (number of tokens) ** length_penalty;
+            0 does not normalise and favours short captions (Wu et al. 2016, section 7).
+        max_tokens: the longest caption, in tokens, without start and end.
+        no_repeated_trigram: never write the same three tokens twice (Paulus et al. 2018).
+        alternatives: the most alternatives reported for each word.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    beam: int = 5
+    candidates: int = 1
+    length_penalty: float = 0.8
+    max_tokens: int = 30
+    no_repeated_trigram: bool = True
+    alternatives: int = 5
+
+    @property
+    def top_k(self) -> int:
+        """R, the tokens kept at each step: more than are reported, because some do not begin a word."""
+        return 2 * self.alternatives + 1
+
+    def __post_init__(self):
+        if not 1 <= self.beam <= MOST_BEAMS:
+            raise ValueError(f"beam must be from 1 to {MOST_BEAMS}, not {self.beam}")
+        if not 1 <= self.candidates <= self.beam:
+            raise ValueError(f"candidates must be from 1 to the beam ({self.beam}), not {self.candidates}")
+        if not 1 <= self.max_tokens <= 200:
+            raise ValueError(f"max_tokens must be from 1 to 200, not {self.max_tokens}")
+        if self.alternatives < 0:
+            raise ValueError(f"alternatives must not be negative, but is {self.alternatives}")
