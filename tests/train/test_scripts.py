@@ -107,12 +107,14 @@ def test_a_decoder_on_the_teachers_grid_is_scored_and_not_kept(shapes, tmp_path)
 
 
 @pytest.mark.parametrize(("start", "crops"), [(run_process, ""), (run, "--on-device --sizes 32 64")])
-def test_backbone_and_decoder_train_on_together(few, trained, tmp_path, start, crops):
+def test_backbone_and_decoder_train_on_together(few, trained, tmp_path, start, crops, capsys):
     printed = start(
         f"python -m train.finetune --data {few} --init {trained}/softmax/model --out {tmp_path} --epochs 3 "
         f"--batch-size 4 --captions 2 --learning-rate 2e-3 --ema 0.9 --freeze 2 --validate-every 1 {crops}"
     )
     assert f"The model is in {tmp_path}/model" in printed
+    if start is run:
+        assert "fitting the projection: 100%" in capsys.readouterr().err
     rows = rows_of(tmp_path)
     assert {"loss", "captions", "anchor"} <= rows[0].keys()
     assert len(scored_rows_of(tmp_path)) == 3
