@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from capmodel import hub, pretrained
-from capmodel.caption import Caption, Word
+from capmodel.caption import Caption, Evidence, Word
 from capmodel.decoding.alternatives import Alternatives, word_alternatives
 from capmodel.decoding.beam_search import DecodeOptions, Hypothesis, beam_search
 from capmodel.decoding.tokenizer import Tokenizer
+from capmodel.explain.evidence import grid_evidence, photo_evidence
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.caption_model import TOKENIZER, CaptionModel, base_folder
 from capmodel.model.fast_decoder import FastDecoder
@@ -136,19 +137,25 @@ class Captioner:
             return hub.upload(files, repo_id, private=private, token=token)
 
     def __call__(
-        self, photos: Iterable[PhotoSource], options: DecodeOptions | None = None, **overrides
+        self,
+        photos: Iterable[PhotoSource],
+        options: DecodeOptions | None = None,
+        *,
+        evidence: bool = False,
+        **overrides,
     ) -> list[Caption]:
         """The best caption of each photo.
 
         Args:
             photos: any number of sources for `load_photo`.
             options: how to search; `overrides` replace individual values, such as ``beam=1``.
+            evidence: whether captions come with evidence; see `evidence`.
 
         Raises:
             PhotoError: a photo cannot be used.
         """
         captions = []
-        for result in self.stream(photos, replace(options or DecodeOptions(), **overrides)):
+        for result in self.stream(photos, replace(options or DecodeOptions(), **overrides), evidence=evidence):
             if isinstance(result, PhotoError):
                 raise result
             captions.append(result)
@@ -159,6 +166,7 @@ class Captioner:
         photos: Iterable[PhotoSource],
         options: DecodeOptions = DecodeOptions(),
         batch_size: int = BATCH_SIZE,
+        evidence: bool = False,
     ) -> Iterator[Caption | PhotoError]:
         """Yields the best caption of each photo, in order, as batches finish; a `PhotoError` for a bad photo.
 
@@ -169,8 +177,12 @@ class Captioner:
             while squares := list(ahead):
                 ahead = pool.map(self._try_prepare, islice(photos, batch_size))
                 good = [square for square in squares if not isinstance(square, PhotoError)]
-                found = iter(self.describe(self.encode(good), options))
-                yield from (square if isinstance(square, PhotoError) else next(found)[0] for square in squares)
+                grid = self.encode(good)
+                captions = [best for best, *_ in self.describe(grid, options)]
+                if evidence:
+                    captions = self.add_evidence(grid, captions)
+                found = iter(captions)
+                yield from (square if isinstance(square, PhotoError) else next(found) for square in squares)
 
     def _try_prepare(self, photo: PhotoSource) -> np.ndarray | PhotoError:
         try:
@@ -215,6 +227,19 @@ class Captioner:
             [self._caption(hypothesis, others) for hypothesis, others in zip(*of_photo, strict=True)]
             for of_photo in zip(found, alternatives, strict=True)
         ]
+
+    def evidence(self, grid: Tensor, captions: Sequence[Caption]) -> list[Evidence]:
+        """What mattered for each word of B captions, given their photos' grid (B, L, D): each cell is hidden in turn."""
+        return [grid_evidence(self, each, caption) for each, caption in zip(grid, captions, strict=True)]
+
+    def add_evidence(self, grid: Tensor, captions: Sequence[Caption]) -> list[Caption]:
+        """The same captions, with `evidence`."""
+        found = self.evidence(grid, captions)
+        return [replace(caption, evidence=each) for caption, each in zip(captions, found, strict=True)]
+
+    def photo_evidence(self, square: np.ndarray, caption: Caption) -> Evidence:
+        """As `evidence`, but each square is hidden in the photo from `load_square`: truer, and as slow as L photos."""
+        return photo_evidence(self, square, caption)
 
     def _caption(self, hypothesis: Hypothesis, alternatives: list[Alternatives]) -> Caption:
         side = self.model.encoder.grid_size

@@ -50,23 +50,57 @@ class FastDecoder:
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, state: State, memory: Memory) -> tuple[Tensor, State, Tensor]:
-        """As `Decoder.step`: computes `nn.LSTMCell`, with gates summed from two parts."""
-        layers, decoder = self._layers, self.decoder
-        attended, weights = decoder.attention.look(memory.grid, memory.keys, layers.query(state.hidden))  # (B, K, 4H)
-        read = layers.gates(torch.cat([decoder.embedding(tokens), state.hidden], -1))
-        enter, forget, candidate, leave = (attended + read).chunk(4, -1)
+        """As `Decoder.step`: computes `nn.LSTMCell`, with gates summed from three parts."""
+        state, weights = self._advance(self._layers.embedded(self.decoder.embedding(tokens)), state, memory)
+        return self._layers.output(state.hidden), state, weights
+
+    @torch.inference_mode()
+    def logprobs(self, tokens: Tensor, memory: Memory, visible: Tensor | None = None) -> Tensor:
+        """Teacher forcing: the log-probability of each token of one caption, given those before it.
+
+        Args:
+            tokens: (T + 1,), the first of them `START`.
+            memory: of B photos, from `prepare`.
+            visible: bool (K, L): the cells that each of K readers can see; None: one reader, who sees all.
+
+        Returns:
+            (B, K, T).
+        """
+        state = self.start(memory, 1 if visible is None else len(visible))
+        found = []
+        for read, wanted in zip(self._layers.embedded(self.decoder.embedding(tokens[:-1])), tokens[1:], strict=True):
+            state, _ = self._advance(read, state, memory, visible)
+            found.append(self._layers.output(state.hidden).log_softmax(-1)[..., wanted])
+        return torch.stack(found, -1)
+
+    def _advance(
+        self, embedded: Tensor, state: State, memory: Memory, visible: Tensor | None = None
+    ) -> tuple[State, Tensor]:
+        """Reads embeddings that `_Layers.embedded` turned into gates (..., 4H)."""
+        layers = self._layers
+        scores = (memory.keys[:, None] + layers.query(state.hidden)[:, :, None]).sigmoid_() @ layers.score  # (B, K, L)
+        if visible is not None:
+            scores = scores.masked_fill(~visible, -torch.inf)
+        weights = self.decoder.attention.normalizer(scores)
+        gates = weights @ memory.grid + layers.recurrent(state.hidden) + embedded
+        enter, forget, candidate, leave = gates.chunk(4, -1)
         cell = forget.sigmoid() * state.cell + enter.sigmoid() * candidate.tanh()
-        hidden = leave.sigmoid() * cell.tanh()
-        return layers.output(hidden), State(hidden, cell), weights
+        return State(leave.sigmoid() * cell.tanh(), cell), weights
 
 
 class _Layers(NamedTuple):
-    """The decoder's linear layers, arranged for one step."""
+    """The decoder's linear layers, arranged for one step.
+
+    PyTorch computes a sigmoid in a fifth of the time of a tanh. So attention's tanh(x) is 2 sigmoid(2x) - 1 here: keys
+    and queries are doubled, and scores lack a constant that no normalizer notices.
+    """
 
     cells: Linear  # a cell's vector -> gates
     keys: Linear
     query: Linear
-    gates: Linear  # embedding and hidden state -> gates
+    score: Tensor  # (A,), sigmoid(keys + query) -> scores
+    embedded: Linear  # embedding -> gates
+    recurrent: Linear  # hidden state -> gates
     output: Linear
 
     @classmethod
@@ -75,9 +109,11 @@ class _Layers(NamedTuple):
         embedded, attended = lstm.weight_ih.split([decoder.embedding.embedding_dim, attention.linear_e.in_features], 1)
         return cls(
             cells=_linear(attended),
-            keys=_linear(attention.linear_e.weight, attention.linear_e.bias),
-            query=_linear(attention.linear_d.weight, attention.linear_d.bias),
-            gates=_linear(torch.cat([embedded, lstm.weight_hh], 1), lstm.bias_ih + lstm.bias_hh),
+            keys=_linear(2 * attention.linear_e.weight, 2 * attention.linear_e.bias),
+            query=_linear(2 * attention.linear_d.weight, 2 * attention.linear_d.bias),
+            score=2 * attention.linear_out.weight[0],
+            embedded=_linear(embedded, lstm.bias_ih + lstm.bias_hh),
+            recurrent=_linear(lstm.weight_hh),
             output=_linear(decoder.embedding.weight, decoder.output_bias),
         )
 
