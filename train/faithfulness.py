@@ -68,12 +68,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--captions", type=int, default=Settings.captions, help="photos of the dev splits, as many from each data set"
     )
+    parser.add_argument(
+        "--in-photo", type=int, default=Settings.in_photo, help="the first photos, in which cells are hidden, too"
+    )
     parser.add_argument("--cells", type=int, default=Settings.cells, help="k, cells hidden in photo and grid")
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of the encoder")
     options = parser.parse_args(arguments)
 
-    settings = Settings(options.captions, options.cells, options.seed)
+    settings = Settings(options.captions, options.in_photo, options.cells, options.seed)
     dev = [data.photos for data in load_sets(options.data, "dev")]
     photos = list(islice(interleave_longest(*dev), settings.captions))
     circumstances = {
@@ -164,7 +167,8 @@ def measure(
     for place, (index, reading) in enumerate(tqdm(spoken, desc="hiding", unit="photo")):
         random = np.random.default_rng((settings.seed, index))  # its own, whatever is measured beside it
         _, other = spoken[(place + random.integers(1, len(spoken))) % len(spoken)]
-        numbers = measure_photo(captioner, reading, random.choice(other.maps), counts, settings, random)
+        stranger, in_photo = random.choice(other.maps), place < settings.in_photo
+        numbers = measure_photo(captioner, reading, stranger, counts, settings, random, in_photo)
         tables.append({"photo": np.full(len(reading.words), index), **numbers})
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 

@@ -23,7 +23,6 @@ from torch import Tensor
 from capmodel.caption import Caption, Evidence
 from capmodel.decoding.tokenizer import START, Tokenizer
 from capmodel.explain.occlusion import hide_cells
-from capmodel.model.decoder import Memory
 
 if TYPE_CHECKING:  # the captioner itself measures evidence
     from capmodel.captioner import Captioner
@@ -36,16 +35,8 @@ def grid_evidence(captioner: Captioner, grid: Tensor, caption: Caption) -> Evide
     """Evidence of a caption's words, with cells hidden in the grid (L, D) of its photo."""
     tokens, spans = spell(captioner.tokenizer, [word.text for word in caption.words])
     memory = captioner.decoder.prepare(grid[None])
-    # Behind the L cells stands their mean. A reader from whom a cell is hidden sees the mean in its place; the last two
-    # see nothing but the mean, which is the same as L times the mean, and the whole grid. Keys, and what the gates read,
-    # are linear in a cell's vector, so those of the mean are their means.
-    with_mean = Memory(*(torch.cat([part, part.mean(1, keepdim=True)], 1) for part in memory))
-    cells = grid.shape[0]
-    visible = torch.ones(cells + 2, cells + 1, dtype=torch.bool, device=grid.device)
-    visible[:cells, :cells].fill_diagonal_(False)
-    visible[cells, :cells] = False
-    visible[cells + 1, cells] = False
-    logprobs = captioner.decoder.logprobs(tokens.to(grid.device), with_mean, visible)[0]
+    hidden = torch.cat([torch.eye(len(grid)), torch.ones(1, len(grid)), torch.zeros(1, len(grid))]).bool()
+    logprobs = captioner.decoder.logprobs(tokens.to(grid.device), memory, hidden.to(grid.device))[0]
     return _evidence(logprobs, spans, captioner.model.encoder.grid_size, "grid")
 
 

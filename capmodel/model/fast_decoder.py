@@ -55,43 +55,57 @@ class FastDecoder:
         return self._layers.output(state.hidden), state, weights
 
     @torch.inference_mode()
-    def logprobs(self, tokens: Tensor, memory: Memory, visible: Tensor | None = None) -> Tensor:
+    def logprobs(self, tokens: Tensor, memory: Memory, hidden: Tensor | None = None) -> Tensor:
         """Teacher forcing: the log-probability of each token of one caption, given those before it.
 
         Args:
             tokens: (T + 1,), the first of them `START`.
             memory: of B photos, from `prepare`.
-            visible: bool (K, L): the cells that each of K readers can see; None: one reader, who sees all.
+            hidden: bool (K, L), the cells that are hidden from each of K readers, who find the grid's mean there; None:
+                one reader, who sees all cells.
 
         Returns:
             (B, K, T).
         """
-        state = self.start(memory, 1 if visible is None else len(visible))
+        state = self.start(memory, 1 if hidden is None else len(hidden))
         found = []
         for read, wanted in zip(self._layers.embedded(self.decoder.embedding(tokens[:-1])), tokens[1:], strict=True):
-            state, _ = self._advance(read, state, memory, visible)
+            state, _ = self._advance(read, state, memory, hidden)
             found.append(self._layers.output(state.hidden).log_softmax(-1)[..., wanted])
         return torch.stack(found, -1)
 
     def _advance(
-        self, embedded: Tensor, state: State, memory: Memory, visible: Tensor | None = None
+        self, embedded: Tensor, state: State, memory: Memory, hidden: Tensor | None = None
     ) -> tuple[State, Tensor]:
         """Reads embeddings that `_Layers.embedded` turned into gates (..., 4H)."""
-        layers = self._layers
-        scores = (memory.keys[:, None] + layers.query(state.hidden)[:, :, None]).sigmoid_() @ layers.score  # (B, K, L)
-        if visible is not None:
-            scores = scores.masked_fill(~visible, -torch.inf)
-        weights = self.decoder.attention.normalizer(scores)
-        gates = weights @ memory.grid + layers.recurrent(state.hidden) + embedded
+        attended, weights = self._look(memory, self._layers.query(state.hidden), hidden)
+        gates = attended + self._layers.recurrent(state.hidden) + embedded
         enter, forget, candidate, leave = gates.chunk(4, -1)
         cell = forget.sigmoid() * state.cell + enter.sigmoid() * candidate.tanh()
         return State(leave.sigmoid() * cell.tanh(), cell), weights
+
+    def _look(self, memory: Memory, query: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The attended sum of contributions to the gates (B, K, 4H), and the weights (B, K, L)."""
+        normalizer, scores = self.decoder.attention.normalizer, self._scores(memory.keys, query)
+        if hidden is None:
+            weights = normalizer(scores)
+            return weights @ memory.grid, weights
+        # What is linear in a cell's vector is for the mean vector the mean. So the memory stays one for all K readers;
+        # only their scores and weights differ.
+        mean = Memory(*(part.mean(1, keepdim=True) for part in memory))
+        weights = normalizer(torch.where(hidden, self._scores(mean.keys, query), scores))
+        seen = weights.masked_fill(hidden, 0)
+        return seen @ memory.grid + (weights - seen).sum(-1, keepdim=True) * mean.grid, weights
+
+    def _scores(self, keys: Tensor, query: Tensor) -> Tensor:
+        """Keys (B, L, A), query (B, K, A) -> (B, K, L), up to a constant."""
+        return (keys[:, None] + query[:, :, None]).sigmoid_() @ self._layers.score  # in place: the largest tensor
 
 
 class _Layers(NamedTuple):
     """The decoder's linear layers, arranged for one step.
 
-    PyTorch computes a sigmoid in a fifth of the time of a tanh. So attention's tanh(x) is 2 sigmoid(2x) - 1 here: keys
+    PyTorch computes a sigmoid several times faster than a tanh. So attention's tanh(x) is 2 sigmoid(2x) - 1 here: keys
     and queries are doubled, and scores lack a constant that no normalizer notices.
     """
 
