@@ -27,6 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--json", action="store_true", help="print one JSON object per photo, with probabilities and maps"
     )
     parser.add_argument("--figure", type=Path, metavar="OUT.png", help="draw one panel per word")
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="also measure what mattered for each word; --json and --figure show it",
+    )
     parser.add_argument("--gif", type=Path, metavar="OUT.gif", help="animate the attention, word by word")
     parser.add_argument("--mp4", type=Path, metavar="OUT.mp4", help="the same as a video")
     parser.add_argument("--html", type=Path, metavar="OUT.html", help="all photos in one page that plays offline")
@@ -53,7 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("there are no photos in " + ", ".join(map(str, options.photos)))
     failed, captions = False, []
     bar = tqdm(total=len(paths), unit="photo", disable=len(paths) < 2 or not sys.stderr.isatty())
-    for number, (path, result) in enumerate(zip(paths, captioner.stream(paths, decode), strict=True), 1):
+    for number, (path, result) in enumerate(
+        zip(paths, captioner.stream(paths, decode, evidence=options.evidence), strict=True), 1
+    ):
         bar.update()
         if isinstance(result, PhotoError):
             failed = True
