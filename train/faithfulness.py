@@ -54,6 +54,7 @@ from train.data.datasets import load_sets
 from train.data.mixture import interleave_longest
 from train.metrics.faithfulness_report import draw_report, summarize
 from train.metrics.occlusion_curves import DRAWS, Reading, Settings, measure_photo
+from train.metrics.photo_curves import measure_curves, summarize_curves
 from train.metrics.saliency import PATH_STEPS
 from train.options import add_data
 
@@ -71,12 +72,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--in-photo", type=int, default=Settings.in_photo, help="the first photos, in which cells are hidden, too"
     )
+    parser.add_argument(
+        "--photo-curves",
+        type=int,
+        default=Settings.photo_curves,
+        help="the first photos with whole curves in the photo",
+    )
     parser.add_argument("--cells", type=int, default=Settings.cells, help="k, cells hidden in photo and grid")
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of the encoder")
     options = parser.parse_args(arguments)
 
-    settings = Settings(options.captions, options.in_photo, options.cells, options.seed)
+    settings = Settings(options.captions, options.in_photo, options.photo_curves, options.cells, options.seed)
     dev = [data.photos for data in load_sets(options.data, "dev")]
     photos = list(islice(interleave_longest(*dev), settings.captions))
     circumstances = {
@@ -124,11 +131,15 @@ def measure_model(captioner: Captioner, photos: Sequence[Path], settings: Settin
     began = time.monotonic()
     captioner.model.requires_grad_(False)  # gradients are asked for the grid only
     captioner.model.to(torch.accelerator.current_accelerator() or "cpu")
-    counts = hidden_counts(captioner.model.encoder.grid_size**2, settings.cells)
-    table = measure(captioner, read_photos(captioner, photos), counts, settings)
+    cells = captioner.model.encoder.grid_size**2
+    counts = hidden_counts(cells, settings.cells)
+    readings = read_photos(captioner, photos)
+    table = measure(captioner, readings, counts, settings)
+    curves = measure_curves(captioner, readings[: settings.photo_curves], settings.seed)
     return {
         "attention": captioner.model.config.normalizer,
         **summarize(table, counts, settings.cells, settings.seed),
+        "photo_curves": summarize_curves(curves, cells, settings.seed),
         "seconds": round(time.monotonic() - began),
     }
 

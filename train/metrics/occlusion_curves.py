@@ -52,12 +52,14 @@ class Settings:
     Attributes:
         captions: photos, the first of the split.
         in_photo: on how many of them, the first, cells are hidden in the photo, too. That takes most of the time.
+        photo_curves: on how many, the first, whole curves are measured in the photo.
         cells: k, how many are hidden where photo and grid are compared.
         seed: of the random rankings and of the bootstrap.
     """
 
     captions: int = 300
     in_photo: int = 300
+    photo_curves: int = 20
     cells: int = 8
     seed: int = 0
 
