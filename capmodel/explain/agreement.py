@@ -1,7 +1,7 @@
 """Did a word look where it mattered? One of four plain answers, from where it looked and from its evidence.
 
-Thresholds were chosen on the captions of 300 photos from Flickr8k's dev split; `assets/docs/attention.md` says how often
-each answer is given.
+The thresholds were chosen on the captions of 300 photos from Flickr8k's dev split; `assets/docs/attention.md` says how
+often each answer is given.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ from enum import StrEnum
 
 import numpy as np
 
-STRONGEST = 1 / 8  # of the cells: the share by which two unrelated maps overlap
-OVERLAP = 3 / 8  # of the strongest cells looked at; unrelated maps of 64 cells reach it for one word in twenty
-PLACE_MATTERS = np.log(1.1)  # nats: hiding the strongest cell makes the word 1.1 times less probable
-PHOTO_MATTERS = 0.8  # a word that keeps less of its probability when all cells are the mean depends on the photo
+STRONGEST = 1 / 8  # of the cells are compared; two unrelated maps share as many of these
+OVERLAP = 3 / 8  # of the strongest cells looked at: unrelated maps of 64 cells share so many for one word in twenty
+PLACE_MATTERS = float(np.log(1.2))  # nats, added up over the strongest cells
+PHOTO_MATTERS = 0.8  # a word that keeps less of its probability when all cells are hidden depends on the photo
 
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
+Place = tuple[str, str]  # a row and a column
 
 
 class Answer(StrEnum):
@@ -22,8 +23,8 @@ class Answer(StrEnum):
 
     SAME_PLACE = "same place"  # it looked where it mattered
     OTHER_PLACE = "other place"  # it looked at one place; the word hung on another
-    WHOLE_PHOTO = "whole photo"  # no single cell mattered, but all of them together did
-    NO_PLACE = "no place"  # nothing that it saw mattered: the words before it were enough
+    WHOLE_PHOTO = "whole photo"  # no place mattered, but the photo as a whole did
+    NO_PLACE = "no place"  # no place mattered: the words before it were enough
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,14 @@ class Agreement:
 
     Attributes:
         overlap: the share of the strongest cells looked at that are among the strongest cells for the word, 0..1.
-        looked, mattered: the row and the column, of `ROWS` and `COLUMNS`, where most of the strongest cells lie.
+        looked: where most of the attention on the strongest cells lies.
+        mattered: the same for evidence; None if no cell speaks for the word.
     """
 
     answer: Answer
     overlap: float
-    looked: tuple[str, str]
-    mattered: tuple[str, str]
+    looked: Place
+    mattered: Place | None
 
 
 def compare_maps(weights: np.ndarray, nats: np.ndarray, kept: float) -> Agreement:
@@ -50,13 +52,13 @@ def compare_maps(weights: np.ndarray, nats: np.ndarray, kept: float) -> Agreemen
     """
     looked, mattered = strongest(weights), strongest(nats)
     overlap = float((looked & mattered).sum() / looked.sum())
-    places = place(np.where(looked, weights, 0)), place(np.where(mattered, nats, 0))
-    if nats.max() < PLACE_MATTERS:
+    looked_at = place(np.where(looked, weights, 0))
+    hung_on = place(np.where(mattered, nats, 0)) if mattered.any() else None
+    if nats[mattered].sum() < PLACE_MATTERS:
         answer = Answer.NO_PLACE if kept >= PHOTO_MATTERS else Answer.WHOLE_PHOTO
     else:
-        same = overlap >= OVERLAP or places[0] == places[1]
-        answer = Answer.SAME_PLACE if same else Answer.OTHER_PLACE
-    return Agreement(answer, overlap, *places)
+        answer = Answer.SAME_PLACE if overlap >= OVERLAP or looked_at == hung_on else Answer.OTHER_PLACE
+    return Agreement(answer, overlap, looked_at, hung_on)
 
 
 def strongest(values: np.ndarray) -> np.ndarray:
@@ -67,7 +69,7 @@ def strongest(values: np.ndarray) -> np.ndarray:
     return found.reshape(values.shape)
 
 
-def place(values: np.ndarray) -> tuple[str, str]:
+def place(values: np.ndarray) -> Place:
     """The ninth of the photo with the highest sum of values (side, side)."""
     third = ((np.arange(len(values)) + 0.5) * 3 / len(values)).astype(int)
     sums = np.zeros((3, 3))

@@ -39,7 +39,16 @@ def test_no_place(nats):
     """Where nothing speaks for the word, what speaks against it does not count as a place it hung on."""
     assert compare_maps(peaked(3, 3), nats, kept=0.97).answer == Answer.NO_PLACE
     assert compare_maps(peaked(3, 3), nats, kept=1.4).answer == Answer.NO_PLACE
-    assert compare_maps(peaked(3, 3), nats, kept=0.2).answer == Answer.WHOLE_PHOTO
+    found = compare_maps(peaked(3, 3), nats, kept=0.2)
+    assert found.answer == Answer.WHOLE_PHOTO
+    assert (found.mattered is None) == (nats.max() <= 0)
+
+
+def test_many_weak_cells_are_a_place_together():
+    weak = spots(*((row, column) for row in (5, 6) for column in range(4)), value=0.03)
+    found = compare_maps(peaked(0, 7), weak, kept=1.0)
+    assert found.answer == Answer.OTHER_PLACE
+    assert found.mattered == ("bottom", "left")
 
 
 def test_a_strong_cell_counts_though_the_word_keeps_all():
