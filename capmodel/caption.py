@@ -43,11 +43,13 @@ class Evidence:
         kept: (words,) float32: the share of its probability that the word keeps when all cells are hidden at once. More
             than 1: the word is more probable when nothing has a place.
         hidden_in: "grid", where a hidden cell has the mean of all cells, or "photo", where it has the mean colour.
+        alone: if True, each cell was shown alone: nats are the gain over all cells hidden.
     """
 
     nats: np.ndarray
     kept: np.ndarray
     hidden_in: str
+    alone: bool = False
 
 
 @dataclass(frozen=True, eq=False)

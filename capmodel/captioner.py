@@ -228,18 +228,22 @@ class Captioner:
             for of_photo in zip(found, alternatives, strict=True)
         ]
 
-    def evidence(self, grid: Tensor, captions: Sequence[Caption]) -> list[Evidence]:
-        """What mattered for each word of B captions, given their photos' grid (B, L, D): each cell is hidden in turn."""
-        return [grid_evidence(self, each, caption) for each, caption in zip(grid, captions, strict=True)]
+    def evidence(self, grid: Tensor, captions: Sequence[Caption], alone: bool = False) -> list[Evidence]:
+        """What mattered for each word of B captions, given their photos' grid (B, L, D): each cell is hidden in turn.
+
+        Args:
+            alone: show each cell alone instead, with all others hidden.
+        """
+        return [grid_evidence(self, each, caption, alone) for each, caption in zip(grid, captions, strict=True)]
 
     def add_evidence(self, grid: Tensor, captions: Sequence[Caption]) -> list[Caption]:
         """The same captions, with `evidence`."""
         found = self.evidence(grid, captions)
         return [replace(caption, evidence=each) for caption, each in zip(captions, found, strict=True)]
 
-    def photo_evidence(self, square: np.ndarray, caption: Caption) -> Evidence:
-        """As `evidence`, but each square is hidden in the photo from `load_square`: truer, and as slow as L photos."""
-        return photo_evidence(self, square, caption)
+    def photo_evidence(self, square: np.ndarray, caption: Caption, alone: bool = False) -> Evidence:
+        """As `evidence`, but squares are hidden in the photo from `load_square`: truer, and as slow as L photos."""
+        return photo_evidence(self, square, caption, alone)
 
     def _caption(self, hypothesis: Hypothesis, alternatives: list[Alternatives]) -> Caption:
         side = self.model.encoder.grid_size

@@ -68,6 +68,23 @@ def test_grids_of_any_side_and_words_of_several_tokens(tokenizer, kind, size):
         assert np.ptp(found[place].nats) > 0
 
 
+def test_each_cell_shown_alone(captioner):
+    square = captioner.load_square(PHOTO)
+    grid = captioner.encode([square])
+    caption = captioner.describe(grid)[0][0]
+    words = [word.text for word in caption.words]
+    [found], [hidden] = captioner.evidence(grid, [caption], alone=True), captioner.evidence(grid, [caption])
+    assert found.alone
+    assert not hidden.alone
+    assert found.kept == pytest.approx(hidden.kept)
+    grids = grid.mean(1, keepdim=True).repeat(65, 64, 1)
+    for cell in range(64):
+        grids[cell, cell] = grid[0, cell]
+    for index in (1, len(words) - 1):
+        *alone, blind = word_probability(captioner, grids, words, index).double().tolist()
+        assert blind * np.exp(found.nats[index].flatten()) == pytest.approx(np.array(alone), abs=1e-5)
+
+
 def test_squares_hidden_in_the_photo(tiny_captioner):
     square, words = tiny_captioner.load_square(PHOTO), ["a", "frisbee"]
     found = tiny_captioner.photo_evidence(square, make_caption(*words))
@@ -75,6 +92,11 @@ def test_squares_hidden_in_the_photo(tiny_captioner):
     grids = tiny_captioner.encode(holes)
     check(found, words, [word_probability(tiny_captioner, grids, words, index).double() for index in range(2)])
     assert found.hidden_in == "photo"
+    alone = tiny_captioner.photo_evidence(square, make_caption(*words), alone=True)
+    others = tiny_captioner.encode([hide_cells(square, {0, 1, 2, 3} - {cell}, 2) for cell in range(4)])
+    shown = word_probability(tiny_captioner, others, words, 1).double()
+    blind = word_probability(tiny_captioner, grids[4:5], words, 1).double()
+    assert alone.nats[1].flatten() == pytest.approx((shown / blind).log().numpy(), abs=5e-5)
 
 
 @pytest.fixture
