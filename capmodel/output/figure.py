@@ -92,6 +92,7 @@ def _draw_scale(axis: "Axes", top: float) -> None:
     """The colors of evidence, from -top to top, on grey."""
     nats = np.tile(np.linspace(-top, top, 256, dtype=np.float32), (24, 1))
     axis.imshow(overlay_evidence(np.full((*nats.shape, 3), 200, np.uint8), nats, top), extent=(-top, top, 0, top / 4))
+    axis.set_xlim(-1.5 * top, 1.5 * top)  # room for the numbers at its ends
     most = np.exp(top)
     axis.set_xticks([-top, 0, top], [f"1/{most:.3g}", "1", f"{most:.3g}"], fontsize=9, color="0.4")
     axis.set_xlabel("times less probable\nwithout it", **SMALL)

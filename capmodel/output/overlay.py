@@ -17,8 +17,9 @@ SHOWN_SIDE = 1280  # longer side of a photo in a browser, in pixels
 OPACITY = 0.82  # of the overlay where there is no attention
 CLEAR = 8.0  # times uniform: of 64 cells, one with an eighth of all attention is fully clear, whatever the others get
 AGAINST_COLOR = np.array([214, 72, 20], np.float32)  # vermilion, which the colour-blind tell from dark blue
-# Of evidence, in nats: the scale of a caption ends between 1.5 and 8 times less probable.
-LOWEST_TOP, HIGHEST_TOP = float(np.log(1.5)), float(np.log(8))
+# Of evidence, in nats: a caption's scale ends between 1.25 and 4 times less probable. Of 300 softmax captions on the dev
+# split, half have no cell beyond the first, and one has a cell beyond the second.
+LOWEST_TOP, HIGHEST_TOP = float(np.log(1.25)), float(np.log(4))
 
 
 def times_uniform(weights: np.ndarray) -> np.ndarray:
@@ -101,7 +102,8 @@ def overlay(photo: np.ndarray, heat: np.ndarray, top: float) -> np.ndarray:
 
 def overlay_evidence(photo: np.ndarray, nats: np.ndarray, top: float) -> np.ndarray:
     """Lays evidence over a photo: clear where it speaks for the word, dark where it says nothing, tinted where it
-    speaks against the word. Both grow with the square root, as in `overlay`.
+    speaks against the word. Both grow linearly: with square roots, as in `overlay`, a little evidence against the word
+    would tint half the photo.
 
     Args:
         photo: RGB uint8 (height, width, 3).
@@ -111,7 +113,7 @@ def overlay_evidence(photo: np.ndarray, nats: np.ndarray, top: float) -> np.ndar
     Returns:
         RGB uint8 (height, width, 3).
     """
-    strength = np.sqrt(np.abs(nats / top).clip(0, 1))[..., None]
+    strength = np.abs(nats / top).clip(0, 1)[..., None]
     favour = nats[..., None] > 0
     opacity = OPACITY * np.where(favour, 1 - strength, 1)
     color = OVERLAY_COLOR + np.where(favour, 0, strength) * (AGAINST_COLOR - OVERLAY_COLOR)
