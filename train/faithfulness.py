@@ -16,15 +16,25 @@ from its start and reads the same words as before, and the fall of the word's lo
   map of a word of another photo, drawn at random). If it does as well, the map says "what is in the photo", not "why
   this word";
 - random: the mean of several draws;
-- input_x_gradient and integrated_gradients of the word's log-probability, summed over channels: the cells that speak
-  for the word first, those against it last. A map has no sign: it cannot tell one from the other. So rank correlations
-  with it are given for the values and for their sizes.
+- input_x_gradient and integrated_gradients of the word's log-probability, summed over channels;
+- evidence: what the word loses when this cell alone is hidden in the grid (`capmodel.explain.evidence`); the mean over
+  3 x 3 cells of that, smoothed_evidence; and what it loses when two neighbours or 2 x 2 cells are hidden together, as the
+  mean over all such sets with the cell, neighbour_pairs and windows;
+- show_one: what the word gains when the cell alone is shown and all others are hidden; and the mean of that and evidence,
+  both_ways;
+- photo_evidence, in the curves in the photo: as evidence, but with one square hidden in the photo.
+
+All but maps have a sign: cells that speak for the word come first, those against it last. A map cannot tell one from the
+other. So rank correlations with it are given for the values and for their sizes. What is computed from the number that
+is tested has an advantage in the grid; hidden in the photo, its cells are tested by another number.
 
 Hidden in the grid, a cell's vector becomes the grid's mean (which still holds its share of it, one part in L). Hidden
 in the photo, it has the photo's mean colour, and the encoder runs again; since a cell's vector sees far beyond the
 cell, only this hides a place. From none to all cells hidden one gets the deletion curve, the other way round the
 insertion curve (Petsiuk et al. 2018, "RISE"), after the perturbation curves of Samek et al. (2017), "Evaluating the
-Visualization of What a Deep Neural Network Has Learned". Intervals are 95 % of a bootstrap over photos.
+Visualization of What a Deep Neural Network Has Learned". Hiding in the photo takes most of the time: k cells are hidden
+there in the first photos only (`--in-photo`), and whole curves measured in the first few (`--photo-curves`). Intervals
+are 95 % of a bootstrap over photos.
 
 Hard attention has no gradient through the choice of its cell. There, both gradient methods say only how the vectors
 of the cells that were chosen, until the word was written, count; all others are 0, and ranked at random.
