@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from capmodel.caption import Caption, CaptionedPhoto, Word
+    from capmodel.caption import Caption, CaptionedPhoto, Evidence, Word
     from capmodel.captioner import Captioner
     from capmodel.decoding.options import DecodeOptions
     from capmodel.model.caption_model import CaptionModel, ModelConfig
@@ -17,6 +17,7 @@ _MODULES = {
     "CaptionedPhoto": "caption",
     "Captioner": "captioner",
     "DecodeOptions": "decoding.options",
+    "Evidence": "caption",
     "ModelConfig": "model.caption_model",
     "PhotoError": "photos",
     "Word": "caption",
@@ -28,6 +29,7 @@ __all__ = [
     "CaptionedPhoto",
     "Captioner",
     "DecodeOptions",
+    "Evidence",
     "ModelConfig",
     "PhotoError",
     "Word",

@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     results: Iterator[Caption | PhotoError] = iter(())
     if sources := [photo.source for photo in found if not photo.problem]:
         captioner = load_captioner(options.model, precision=options.precision)
-        results = captioner.stream(sources, DecodeOptions(beam=options.beam))
+        results = captioner.stream(sources, DecodeOptions(beam=options.beam), evidence=options.evidence)
     output = _Output(options.json, alone=len(found) == 1)
     captions = []
     bar = tqdm(total=len(found), unit="photo", disable=len(found) < 2 or not (sys.stderr and sys.stderr.isatty()))
@@ -96,6 +96,11 @@ def _make_parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="print one JSON object per photo, with probabilities and maps"
     )
     parser.add_argument("--figure", type=Path, metavar="OUT.png", help="draw one panel per word")
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="also measure what mattered for each word; --json and --figure show it",
+    )
     parser.add_argument("--gif", type=Path, metavar="OUT.gif", help="animate the attention, word by word")
     parser.add_argument("--mp4", type=Path, metavar="OUT.mp4", help="the same as a video")
     parser.add_argument("--html", type=Path, metavar="OUT.html", help="all photos in one page that plays offline")

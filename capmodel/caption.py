@@ -33,15 +33,44 @@ class Word:
 
 
 @dataclass(frozen=True, eq=False)
+class Evidence:
+    """What mattered for the words of a caption: how much less probable each gets when one cell is hidden.
+
+    Attributes:
+        nats: (words, side, side) float32, laid out like `Word.weights`: the fall of the word's log-probability when
+            this cell is hidden. Positive: the cell speaks for the word, which is exp(nats) times less probable without
+            it. Negative: the cell speaks against it.
+        kept: (words,) float32: the share of its probability that the word keeps when all cells are hidden at once. More
+            than 1: the word is more probable when nothing has a place.
+        hidden_in: "grid", where a hidden cell has the mean of all cells, or "photo", where it has the mean colour.
+        alone: if True, each cell was shown alone: nats are the gain over all cells hidden.
+    """
+
+    nats: np.ndarray
+    kept: np.ndarray
+    hidden_in: str
+    alone: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Caption:
-    """A caption and its words; `score` is its length-normalised log-probability."""
+    """A caption and its words.
+
+    Attributes:
+        score: its length-normalised log-probability.
+        evidence: what mattered for each word; None unless it was asked for.
+    """
 
     text: str
     words: list[Word]
     score: float
+    evidence: Evidence | None = None
 
     def as_dict(self) -> dict:
-        """The caption as plain values for JSON: ``caption``, and ``words`` with ``attention`` (rows of floats)."""
+        """The caption as plain values for JSON: ``caption``, and ``words`` with ``attention`` (rows of floats).
+
+        With evidence, each word also has ``evidence`` (rows of nats) and ``kept``; see `Evidence`.
+        """
         words = [
             {
                 "word": word.text,
@@ -52,6 +81,9 @@ class Caption:
             }
             for word in self.words
         ]
+        if self.evidence:
+            for word, nats, kept in zip(words, self.evidence.nats, self.evidence.kept, strict=True):
+                word |= {"evidence": nats.round(4).tolist(), "kept": round(float(kept), 4)}
         return {"caption": self.text, "words": words}
 
 

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from capmodel import hub, pretrained
-from capmodel.caption import Caption, Word
+from capmodel.caption import Caption, Evidence, Word
 from capmodel.decoding.alternatives import Alternatives, word_alternatives
 from capmodel.decoding.beam_search import Hypothesis, beam_search
 from capmodel.decoding.options import DecodeOptions
 from capmodel.decoding.tokenizer import Tokenizer
+from capmodel.explain.evidence import grid_evidence, photo_evidence
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.caption_model import TOKENIZER, CaptionModel, base_folder
 from capmodel.model.fast_decoder import FastDecoder
@@ -139,15 +140,27 @@ class Captioner:
             return hub.upload(files, repo_id, private=private, token=token)
 
     @overload
-    def __call__(self, photos: PhotoSource, options: DecodeOptions | None = None, **overrides) -> Caption: ...
+    def __call__(
+        self, photos: PhotoSource, options: DecodeOptions | None = None, *, evidence: bool = False, **overrides
+    ) -> Caption: ...
 
     @overload
     def __call__(
-        self, photos: Iterable[PhotoSource], options: DecodeOptions | None = None, **overrides
+        self,
+        photos: Iterable[PhotoSource],
+        options: DecodeOptions | None = None,
+        *,
+        evidence: bool = False,
+        **overrides,
     ) -> list[Caption]: ...
 
     def __call__(
-        self, photos: PhotoSource | Iterable[PhotoSource], options: DecodeOptions | None = None, **overrides
+        self,
+        photos: PhotoSource | Iterable[PhotoSource],
+        options: DecodeOptions | None = None,
+        *,
+        evidence: bool = False,
+        **overrides,
     ) -> Caption | list[Caption]:
         """The best caption of a photo, or of each of many.
 
@@ -155,6 +168,7 @@ class Captioner:
             photos: a source for `load_photo`, or any iterable of them. An array or tensor of four dimensions, (photos,
                 height, width, channels) or (photos, channels, height, width), is many photos.
             options: how to search; `overrides` replace individual values, such as ``beam=1``.
+            evidence: whether captions come with evidence; see `evidence`.
 
         Returns:
             A caption for one photo, a list for many, even if they are one or none.
@@ -163,7 +177,7 @@ class Captioner:
             PhotoError: a photo cannot be used.
         """
         captions = []
-        for result in self.stream(photos, replace(options or DecodeOptions(), **overrides)):
+        for result in self.stream(photos, replace(options or DecodeOptions(), **overrides), evidence=evidence):
             if isinstance(result, PhotoError):
                 raise result
             captions.append(result)
@@ -174,6 +188,7 @@ class Captioner:
         photos: PhotoSource | Iterable[PhotoSource],
         options: DecodeOptions = DecodeOptions(),
         batch_size: int = BATCH_SIZE,
+        evidence: bool = False,
     ) -> Iterator[Caption | PhotoError]:
         """Yields the best caption of each photo, in order, as batches finish; a `PhotoError` for a bad photo.
 
@@ -186,8 +201,12 @@ class Captioner:
             while squares := list(ahead):
                 ahead = pool.map(self._try_prepare, islice(sources, batch_size))
                 good = [square for square in squares if not isinstance(square, PhotoError)]
-                found = iter(self.describe(self.encode(good), options))
-                yield from (square if isinstance(square, PhotoError) else next(found)[0] for square in squares)
+                grid = self.encode(good)
+                captions = [best for best, *_ in self.describe(grid, options)]
+                if evidence:
+                    captions = self.add_evidence(grid, captions)
+                found = iter(captions)
+                yield from (square if isinstance(square, PhotoError) else next(found) for square in squares)
 
     def _try_prepare(self, photo: PhotoSource) -> np.ndarray | PhotoError:
         try:
@@ -232,6 +251,23 @@ class Captioner:
             [self._caption(hypothesis, others) for hypothesis, others in zip(*of_photo, strict=True)]
             for of_photo in zip(found, alternatives, strict=True)
         ]
+
+    def evidence(self, grid: Tensor, captions: Sequence[Caption], alone: bool = False) -> list[Evidence]:
+        """What mattered for each word of B captions, given their photos' grid (B, L, D): each cell is hidden in turn.
+
+        Args:
+            alone: show each cell alone instead, with all others hidden.
+        """
+        return [grid_evidence(self, each, caption, alone) for each, caption in zip(grid, captions, strict=True)]
+
+    def add_evidence(self, grid: Tensor, captions: Sequence[Caption]) -> list[Caption]:
+        """The same captions, with `evidence`."""
+        found = self.evidence(grid, captions)
+        return [replace(caption, evidence=each) for caption, each in zip(captions, found, strict=True)]
+
+    def photo_evidence(self, square: np.ndarray, caption: Caption, alone: bool = False) -> Evidence:
+        """As `evidence`, but squares are hidden in the photo from `load_square`: truer, and as slow as L photos."""
+        return photo_evidence(self, square, caption, alone)
 
     def _caption(self, hypothesis: Hypothesis, alternatives: list[Alternatives]) -> Caption:
         side = self.model.encoder.grid_size

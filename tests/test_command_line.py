@@ -102,6 +102,23 @@ def test_what_cannot_be_read_has_its_line_and_the_others_go_on(few, capsys):
     assert said.err == f"{few / 'gone.jpg'}: This link leads nowhere, so it is left out.\n1 other file left out.\n"
 
 
+def test_evidence_only_when_asked(few, capsys):
+    photo = few / "surfer-on-big-wave.jpg"
+    assert main(["--json", str(photo)]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert main(["--json", "--evidence", str(photo), "--figure", str(few / "both.png")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    for before, word in zip(plain["words"], told["words"], strict=True):
+        evidence, kept = word.pop("evidence"), word.pop("kept")
+        assert word == before
+        assert [len(row) for row in evidence] == [8] * 8
+        assert min(map(min, evidence)) < 0 < max(map(max, evidence))
+        assert 0 < kept < 5
+    main([str(photo), "--figure", str(few / "looked.png")])
+    heights = [Image.open(few / name).size[1] for name in ("looked.png", "both.png")]
+    assert heights[1] > 1.6 * heights[0]
+
+
 def test_pictures_are_written(few, capsys):
     photo = few / "surfer-on-big-wave.jpg"
     assert main([str(photo), "--figure", str(few / "out.png"), "--gif", str(few / "out.gif")]) == 0

@@ -16,15 +16,25 @@ from its start and reads the same words as before, and the fall of the word's lo
   map of a word of another photo, drawn at random). If it does as well, the map says "what is in the photo", not "why
   this word";
 - random: the mean of several draws;
-- input_x_gradient and integrated_gradients of the word's log-probability, summed over channels: the cells that speak
-  for the word first, those against it last. A map has no sign: it cannot tell one from the other. So rank correlations
-  with it are given for the values and for their sizes.
+- input_x_gradient and integrated_gradients of the word's log-probability, summed over channels;
+- evidence: what the word loses when this cell alone is hidden in the grid (`capmodel.explain.evidence`); the mean over
+  3 x 3 cells of that, smoothed_evidence; and what it loses when two neighbours or 2 x 2 cells are hidden together, as the
+  mean over all such sets with the cell, neighbour_pairs and windows;
+- show_one: what the word gains when the cell alone is shown and all others are hidden; and the mean of that and evidence,
+  both_ways;
+- photo_evidence, in the curves in the photo: as evidence, but with one square hidden in the photo.
+
+All but maps have a sign: cells that speak for the word come first, those against it last. A map cannot tell one from the
+other. So rank correlations with it are given for the values and for their sizes. What is computed from the number that
+is tested has an advantage in the grid; hidden in the photo, its cells are tested by another number.
 
 Hidden in the grid, a cell's vector becomes the grid's mean (which still holds its share of it, one part in L). Hidden
 in the photo, it has the photo's mean colour, and the encoder runs again; since a cell's vector sees far beyond the
 cell, only this hides a place. From none to all cells hidden one gets the deletion curve, the other way round the
 insertion curve (Petsiuk et al. 2018, "RISE"), after the perturbation curves of Samek et al. (2017), "Evaluating the
-Visualization of What a Deep Neural Network Has Learned". Intervals are 95 % of a bootstrap over photos.
+Visualization of What a Deep Neural Network Has Learned". Hiding in the photo takes most of the time: k cells are hidden
+there in the first photos only (`--in-photo`), and whole curves measured in the first few (`--photo-curves`). Intervals
+are 95 % of a bootstrap over photos.
 
 Hard attention has no gradient through the choice of its cell. There, both gradient methods say only how the vectors
 of the cells that were chosen, until the word was written, count; all others are 0, and ranked at random.
@@ -54,6 +64,7 @@ from capmodel.decoding.beam_search import beam_search
 from train.data.mixture import interleave_longest
 from train.metrics.faithfulness_report import draw_report, summarize
 from train.metrics.occlusion_curves import DRAWS, Reading, Settings, measure_photo
+from train.metrics.photo_curves import measure_curves, summarize_curves
 from train.metrics.saliency import PATH_STEPS
 from train.options import add_data, load_data
 
@@ -69,12 +80,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--captions", type=int, default=Settings.captions, help="photos of the dev splits, as many from each data set"
     )
+    parser.add_argument(
+        "--in-photo", type=int, default=Settings.in_photo, help="the first photos, in which cells are hidden, too"
+    )
+    parser.add_argument(
+        "--photo-curves",
+        type=int,
+        default=Settings.photo_curves,
+        help="the first photos with whole curves in the photo",
+    )
     parser.add_argument("--cells", type=int, default=Settings.cells, help="k, cells hidden in photo and grid")
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of the encoder")
     options = parser.parse_args(arguments)
 
-    settings = Settings(options.captions, options.cells, options.seed)
+    settings = Settings(options.captions, options.in_photo, options.photo_curves, options.cells, options.seed)
     dev = [data.photos for data in load_data(options, "dev")]
     photos = list(islice(interleave_longest(*dev), settings.captions))
     circumstances = {
@@ -125,11 +145,15 @@ def measure_model(captioner: Captioner, photos: Sequence[Path], settings: Settin
     began = time.monotonic()
     captioner.model.requires_grad_(False)  # gradients are asked for the grid only
     captioner.model.to(torch.accelerator.current_accelerator() or "cpu")
-    counts = hidden_counts(captioner.model.encoder.grid_size**2, settings.cells)
-    table = measure(captioner, read_photos(captioner, photos), counts, settings)
+    cells = captioner.model.encoder.grid_size**2
+    counts = hidden_counts(cells, settings.cells)
+    readings = read_photos(captioner, photos)
+    table = measure(captioner, readings, counts, settings)
+    curves = measure_curves(captioner, readings[: settings.photo_curves], settings.seed)
     return {
         "attention": captioner.model.config.normalizer,
         **summarize(table, counts, settings.cells, settings.seed),
+        "photo_curves": summarize_curves(curves, cells, settings.seed),
         "seconds": round(time.monotonic() - began),
     }
 
@@ -168,7 +192,8 @@ def measure(
     for place, (index, reading) in enumerate(tqdm(spoken, desc="hiding", unit="photo")):
         random = np.random.default_rng((settings.seed, index))  # its own, whatever is measured beside it
         _, other = spoken[(place + random.integers(1, len(spoken))) % len(spoken)]
-        numbers = measure_photo(captioner, reading, random.choice(other.maps), counts, settings, random)
+        stranger, in_photo = random.choice(other.maps), place < settings.in_photo
+        numbers = measure_photo(captioner, reading, stranger, counts, settings, random, in_photo)
         tables.append({"photo": np.full(len(reading.words), index), **numbers})
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 

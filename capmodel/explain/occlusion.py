@@ -7,17 +7,22 @@ only such a test says whether that mattered. It needs two controls: hiding as ma
 average of the grid (does the language model write the word anyway?).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from capmodel.caption import Caption
-from capmodel.captioner import Captioner
 from capmodel.decoding.options import DecodeOptions
 from capmodel.decoding.tokenizer import START
+
+if TYPE_CHECKING:
+    from capmodel.captioner import Captioner
 
 DRAWS = 5  # random sets of cells
 

@@ -32,11 +32,7 @@ class AdditiveAttention(nn.Module):
 
     def forward(self, grid: Tensor, keys: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Grid (B, L, D), keys (B, L, A), hidden (B, K, H) -> context (B, K, D), weights (B, K, L)."""
-        return self.look(grid, keys, self.linear_d(hidden))
-
-    def look(self, grid: Tensor, keys: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        """As `forward`, given the query linear_d(h_d) (B, K, A)."""
         # In place, because this is by far the largest tensor.
-        scores = self.linear_out((keys[:, None] + query[:, :, None]).tanh_()).squeeze(-1)  # (B, K, L)
+        scores = self.linear_out((keys[:, None] + self.linear_d(hidden)[:, :, None]).tanh_()).squeeze(-1)  # (B, K, L)
         weights = self.normalizer(scores)
         return weights @ grid, weights

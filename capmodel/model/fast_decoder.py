@@ -50,23 +50,71 @@ class FastDecoder:
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, state: State, memory: Memory) -> tuple[Tensor, State, Tensor]:
-        """As `Decoder.step`: computes `nn.LSTMCell`, with gates summed from two parts."""
-        layers, decoder = self._layers, self.decoder
-        attended, weights = decoder.attention.look(memory.grid, memory.keys, layers.query(state.hidden))  # (B, K, 4H)
-        read = layers.gates(torch.cat([decoder.embedding(tokens), state.hidden], -1))
-        enter, forget, candidate, leave = (attended + read).chunk(4, -1)
+        """As `Decoder.step`: computes `nn.LSTMCell`, with gates summed from three parts."""
+        state, weights = self._advance(self._layers.embedded(self.decoder.embedding(tokens)), state, memory)
+        return self._layers.output(state.hidden), state, weights
+
+    @torch.inference_mode()
+    def logprobs(self, tokens: Tensor, memory: Memory, hidden: Tensor | None = None) -> Tensor:
+        """Teacher forcing: the log-probability of each token of one caption, given those before it.
+
+        Args:
+            tokens: (T + 1,), the first of them `START`.
+            memory: of B photos, from `prepare`.
+            hidden: bool (K, L), the cells that are hidden from each of K readers, who find the grid's mean there; None:
+                one reader, who sees all cells.
+
+        Returns:
+            (B, K, T).
+        """
+        state = self.start(memory, 1 if hidden is None else len(hidden))
+        found = []
+        for read, wanted in zip(self._layers.embedded(self.decoder.embedding(tokens[:-1])), tokens[1:], strict=True):
+            state, _ = self._advance(read, state, memory, hidden)
+            found.append(self._layers.output(state.hidden).log_softmax(-1)[..., wanted])
+        return torch.stack(found, -1)
+
+    def _advance(
+        self, embedded: Tensor, state: State, memory: Memory, hidden: Tensor | None = None
+    ) -> tuple[State, Tensor]:
+        """Reads embeddings that `_Layers.embedded` turned into gates (..., 4H)."""
+        attended, weights = self._look(memory, self._layers.query(state.hidden), hidden)
+        gates = attended + self._layers.recurrent(state.hidden) + embedded
+        enter, forget, candidate, leave = gates.chunk(4, -1)
         cell = forget.sigmoid() * state.cell + enter.sigmoid() * candidate.tanh()
-        hidden = leave.sigmoid() * cell.tanh()
-        return layers.output(hidden), State(hidden, cell), weights
+        return State(leave.sigmoid() * cell.tanh(), cell), weights
+
+    def _look(self, memory: Memory, query: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The attended sum of contributions to the gates (B, K, 4H), and the weights (B, K, L)."""
+        normalizer, scores = self.decoder.attention.normalizer, self._scores(memory.keys, query)
+        if hidden is None:
+            weights = normalizer(scores)
+            return weights @ memory.grid, weights
+        # What is linear in a cell's vector is for the mean vector the mean. So the memory stays one for all K readers;
+        # only their scores and weights differ.
+        mean = Memory(*(part.mean(1, keepdim=True) for part in memory))
+        weights = normalizer(torch.where(hidden, self._scores(mean.keys, query), scores))
+        seen = weights.masked_fill(hidden, 0)
+        return seen @ memory.grid + (weights - seen).sum(-1, keepdim=True) * mean.grid, weights
+
+    def _scores(self, keys: Tensor, query: Tensor) -> Tensor:
+        """Keys (B, L, A), query (B, K, A) -> (B, K, L), up to a constant."""
+        return (keys[:, None] + query[:, :, None]).sigmoid_() @ self._layers.score  # in place: the largest tensor
 
 
 class _Layers(NamedTuple):
-    """The decoder's linear layers, arranged for one step."""
+    """The decoder's linear layers, arranged for one step.
+
+    PyTorch computes a sigmoid several times faster than a tanh. So attention's tanh(x) is 2 sigmoid(2x) - 1 here: keys
+    and queries are doubled, and scores lack a constant that no normalizer notices.
+    """
 
     cells: Linear  # a cell's vector -> gates
     keys: Linear
     query: Linear
-    gates: Linear  # embedding and hidden state -> gates
+    score: Tensor  # (A,), sigmoid(keys + query) -> scores
+    embedded: Linear  # embedding -> gates
+    recurrent: Linear  # hidden state -> gates
     output: Linear
 
     @classmethod
@@ -75,9 +123,11 @@ class _Layers(NamedTuple):
         embedded, attended = lstm.weight_ih.split([decoder.embedding.embedding_dim, attention.linear_e.in_features], 1)
         return cls(
             cells=_linear(attended),
-            keys=_linear(attention.linear_e.weight, attention.linear_e.bias),
-            query=_linear(attention.linear_d.weight, attention.linear_d.bias),
-            gates=_linear(torch.cat([embedded, lstm.weight_hh], 1), lstm.bias_ih + lstm.bias_hh),
+            keys=_linear(2 * attention.linear_e.weight, 2 * attention.linear_e.bias),
+            query=_linear(2 * attention.linear_d.weight, 2 * attention.linear_d.bias),
+            score=2 * attention.linear_out.weight[0],
+            embedded=_linear(embedded, lstm.bias_ih + lstm.bias_hh),
+            recurrent=_linear(lstm.weight_hh),
             output=_linear(decoder.embedding.weight, decoder.output_bias),
         )
 

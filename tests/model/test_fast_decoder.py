@@ -41,6 +41,25 @@ def test_steps_are_the_plain_decoders(normalizer, published):
         torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+def test_teacher_forcing_with_cells_hidden(normalizer):
+    """As the plain decoder on grids in which those cells are the mean: some, all, or none."""
+    decoder = make_decoder(normalizer)
+    grids, tokens = 2 * torch.randn(3, 9, 12), torch.randint(23, (6,))
+    hidden = torch.rand(5, 9) < 0.4
+    hidden[0], hidden[1] = True, False
+    quick = FastDecoder(decoder)
+    found = quick.logprobs(tokens, quick.prepare(grids), hidden)
+    assert found.shape == (3, 5, 5)
+    for photo, grid in enumerate(grids):
+        by_hand = torch.where(hidden[..., None], grid.mean(0), grid)  # (5, 9, 12)
+        logits, _ = decoder(by_hand, tokens[:-1].expand(5, 1, -1))
+        expected = logits[:, 0].log_softmax(-1)[:, torch.arange(5), tokens[1:]]
+        torch.testing.assert_close(found[photo], expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(quick.logprobs(tokens, quick.prepare(grids))[:, 0], found[:, 1])
+
+
 def test_without_the_kernel_too(monkeypatch):
     monkeypatch.setattr(fast_decoder, "has_kernel", lambda: False)
     decoder = make_decoder()

@@ -2,15 +2,31 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 from support.captions import UNIFORM, make_caption, peaked
 
+from capmodel.caption import Evidence
 from capmodel.output.animation import save_gif
 from capmodel.output.figure import save_figure
-from capmodel.output.overlay import CLEAR, OPACITY, OVERLAY_COLOR, overlay, scale_top, smooth_map, times_uniform
+from capmodel.output.overlay import (
+    AGAINST_COLOR,
+    CLEAR,
+    HIGHEST_TOP,
+    LOWEST_TOP,
+    OPACITY,
+    OVERLAY_COLOR,
+    evidence_top,
+    overlay,
+    overlay_evidence,
+    scale_top,
+    smooth_evidence,
+    smooth_map,
+    times_uniform,
+)
 
 
 @pytest.mark.parametrize(("height", "width"), [(80, 240), (240, 80), (61, 97)])
@@ -66,6 +82,59 @@ def test_every_pixel_is_the_formula(dtype):
             expected = (given * (1 - opacity) + OVERLAY_COLOR * opacity).round().astype(np.uint8)
             given.setflags(write=False)
             np.testing.assert_array_equal(overlay(given, heat, top), expected)
+
+
+def make_nats(**cells: float) -> np.ndarray:
+    """Evidence of one word, (8, 8): `r2c5=1.0` is the cell in row 2 and column 5."""
+    nats = np.zeros((8, 8), np.float32)
+    for name, value in cells.items():
+        nats[int(name[1]), int(name[3])] = value
+    return nats
+
+
+def test_evidence_for_is_clear_and_against_is_tinted():
+    photo = np.full((88, 88, 3), 200, np.uint8)
+    top = 0.8
+    drawn = overlay_evidence(photo, smooth_evidence(make_nats(r1c1=top, r1c6=top / 2, r6c1=-top), 88, 88), top)
+    dark = OVERLAY_COLOR * OPACITY + 200 * (1 - OPACITY)
+
+    def at(row, column):
+        return drawn[11 * row + 5, 11 * column + 5].astype(float)
+
+    assert at(1, 1) == pytest.approx([200] * 3, abs=2)
+    assert at(1, 6) == pytest.approx((dark + 200) / 2, abs=2)
+    assert at(6, 1) == pytest.approx(AGAINST_COLOR * OPACITY + 200 * (1 - OPACITY), abs=2)
+    assert at(4, 4) == pytest.approx(dark, abs=1)
+
+
+def test_a_strong_cell_has_no_rim_of_the_other_sign():
+    assert smooth_evidence(make_nats(r3c3=1.0), 160, 160).min() == 0
+    assert smooth_evidence(make_nats(r3c3=-1.0), 160, 160).max() == 0
+    random = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
+    middles = smooth_evidence(random, 88, 88)[5::11, 5::11]
+    np.testing.assert_allclose(middles, random, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("strongest", "top"), [(0.001, LOWEST_TOP), (0.7, 0.7), (-0.7, 0.7), (5.0, HIGHEST_TOP)])
+def test_the_scale_of_evidence_ends_within_limits(strongest, top):
+    """A caption for which nothing matters is not stretched until something seems to."""
+    nats = np.stack([make_nats(r0c0=strongest), make_nats(r1c1=0.0005)])
+    assert evidence_top(Evidence(nats, np.ones(2, np.float32), "grid")) == pytest.approx(top)
+
+
+def test_the_figure_has_a_second_row_for_evidence(tmp_path):
+    photo = np.full((64, 64, 3), 230, np.uint8)
+    caption = make_caption(peaked(1, 1), UNIFORM, peaked(6, 7))
+    save_figure(photo, caption, tmp_path / "looked.png")
+    nats = np.stack([make_nats(r2c2=1.0), make_nats(), make_nats(r2c2=-1.0)])
+    evidence = Evidence(nats, np.array([0.5, 1.0, 1.2], np.float32), "grid")
+    save_figure(photo, replace(caption, evidence=evidence), tmp_path / "both.png")
+    looked, both = (np.asarray(Image.open(tmp_path / name).convert("RGB")) for name in ("looked.png", "both.png"))
+    assert both.shape[0] > 1.6 * looked.shape[0]
+    orange = (both[..., 0].astype(int) - both[..., 2] > 100).nonzero()
+    assert len(orange[0]) > 100
+    assert orange[0].min() > both.shape[0] * 0.4  # only in the lower row
+    assert not (looked[..., 0].astype(int) - looked[..., 2] > 100).any()
 
 
 def test_drawing_loads_no_network():

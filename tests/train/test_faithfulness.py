@@ -22,14 +22,26 @@ from train.faithfulness import FUNCTION_WORDS, fingerprint, hidden_counts, main,
 from train.metrics.faithfulness_report import RANKINGS, interval, summarize
 from train.metrics.occlusion_curves import (
     DRAWS,
+    OF_WORDS,
     Reading,
     Settings,
     compare,
     deletion_and_insertion,
-    hide,
+    explain_words,
     logprobs_hidden,
 )
-from train.metrics.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
+from train.metrics.photo_curves import RANKINGS as RANKINGS_IN_PHOTO
+from train.metrics.photo_curves import counts_in_photo, measure_curves, summarize_curves
+from train.metrics.saliency import (
+    by_hiding,
+    input_x_gradient,
+    integrated_gradients,
+    order_cells,
+    rank_correlation,
+    smooth,
+    windows,
+    word_score,
+)
 
 COUNTS = [0, 1, 2, 3, 4]
 EXACT = Settings(cells=1)
@@ -71,6 +83,14 @@ class Planted(nn.Module):
         logits[:, 0, 4 + state] = memory.grid[..., 0] @ self.counts[state]
         return logits, state + 1, None
 
+    def logprobs(self, tokens, memory, hidden=None):
+        grid = memory.grid[:, None]  # (B, 1, L, 1)
+        if hidden is not None:
+            grid = torch.where(hidden[..., None], grid.mean(2, keepdim=True), grid)  # (B, K, L, 1)
+        logits, _ = self(grid.flatten(0, 1), tokens[:-1].expand(grid.shape[0] * grid.shape[1], 1, -1))
+        found = logits.log_softmax(-1)[:, 0, torch.arange(len(tokens) - 1), tokens[1:]]
+        return found.view(*grid.shape[:2], -1)
+
     def forward(self, grid, tokens):
         steps = [self.step(None, place, Memory(grid, grid))[0] for place in range(tokens.shape[-1])]
         return torch.stack(steps, 2), None
@@ -105,11 +125,15 @@ def test_right_maps_are_found_faithful_and_wrong_ones_not():
     right = Planted().counts.numpy() / 10
     report = planted_report(right)
     area = {name: report["grid"][name]["deletion"]["area"]["mean"] for name in RANKINGS}
-    assert area["attention"] == min(area.values())
+    best = ("attention", "integrated_gradients", "evidence", "show_one", "both_ways")  # all find the same cells
+    assert {name: area[name] for name in best} == pytest.approx(dict.fromkeys(best, min(area.values())), abs=1e-3)
     assert area["attention"] < area["random"] < area["other_word"] + 1e-6
-    assert area["integrated_gradients"] == pytest.approx(area["attention"], abs=1e-3)  # it finds the same cells
     seen = {name: report["grid"][name]["insertion"]["area"]["mean"] for name in RANKINGS}
-    assert seen["attention"] == max(seen.values()) > seen["random"]
+    assert {name: seen[name] for name in best} == pytest.approx(dict.fromkeys(best, max(seen.values())), abs=1e-3)
+    assert seen["attention"] > seen["random"]
+    assert report["rank_correlation"]["evidence"]["mean"] > 0.5
+    lost = {name: report["photo"][name]["fall"]["mean"] for name in RANKINGS}
+    assert {name: lost[name] for name in best} == pytest.approx(dict.fromkeys(best, max(lost.values())), abs=1e-3)
     for place in ("grid", "photo"):
         found = report[place]["attention"]["hidden_k"] if place == "grid" else report[place]["attention"]
         assert found["words_beyond_random"]["mean"] == 1
@@ -145,8 +169,8 @@ def test_whole_none_and_some_cells_are_as_the_probe_has_them(lively, readings):
             assert table["whole"][row] == pytest.approx(whole, abs=1e-4)
             deletion, insertion = table["grid"][row].transpose(1, 0, 2)
             assert deletion[0, 1] == pytest.approx(without - whole, abs=1e-4)
-            assert deletion[:, -1] == pytest.approx(np.full(5, unseen - whole), abs=1e-4)
-            assert insertion[:, 0] == pytest.approx(np.full(5, unseen - whole), abs=1e-4)
+            assert deletion[:, -1] == pytest.approx(np.full(len(RANKINGS), unseen - whole), abs=1e-4)
+            assert insertion[:, 0] == pytest.approx(np.full(len(RANKINGS), unseen - whole), abs=1e-4)
             assert (deletion[:, 0] == 0).all()
             assert (insertion[:, -1] == 0).all()
 
@@ -183,14 +207,88 @@ def test_no_result_depends_on_the_batch(lively, readings):
         assert other.allclose(found[0], atol=1e-5)
 
 
-@torch.inference_mode()
-def test_the_key_of_a_hidden_cell_is_that_of_the_mean(lively):
-    decoder, grid = lively.decoder, torch.randn(1, 4, lively.model.encoder.channels)
-    hidden = torch.tensor([[True, False, True, False], [False, False, False, True]])
-    expected = grid.repeat(2, 1, 1)
-    expected[hidden] = grid.mean((0, 1))
-    for part, wanted in zip(hide(decoder.prepare(grid), hidden), decoder.prepare(expected)):
-        assert part.allclose(wanted, atol=1e-5)
+def test_explanations_by_hiding_are_what_hiding_gives(lively, readings):
+    """On the decoder that the gradients see, with the cells of a grid of 2 x 2 hidden by hand."""
+    reading = readings[0]
+    values, seconds = explain_words(lively, reading)
+    assert values.shape == (len(reading.words), len(OF_WORDS), 4)
+    assert min(seconds) > 0
+    found = dict(zip(OF_WORDS, values.transpose(1, 0, 2)))
+    mean = reading.grid.mean(0)
+    for word, (_, start, stop) in enumerate(reading.words):
+        score = word_score(lively.model.decoder, reading.tokens[:stop], start)
+
+        def loss(*cells, score=score):
+            grid = reading.grid.clone()
+            grid[list(cells)] = mean
+            return (score(reading.grid[None]) - score(grid[None])).item()
+
+        alone = [loss(0, 1, 2, 3) - loss(*{0, 1, 2, 3} - {cell}) for cell in range(4)]
+        single = [loss(cell) for cell in range(4)]
+        top, bottom, left, right = loss(0, 1), loss(2, 3), loss(0, 2), loss(1, 3)
+        pairs = [(top + left) / 2, (top + right) / 2, (bottom + left) / 2, (bottom + right) / 2]
+        assert found["evidence"][word] == pytest.approx(single, abs=1e-4)
+        assert found["show_one"][word] == pytest.approx(alone, abs=1e-4)
+        assert found["both_ways"][word] == pytest.approx(np.mean([alone, single], 0), abs=1e-4)
+        assert found["neighbour_pairs"][word] == pytest.approx(pairs, abs=1e-4)
+        assert found["windows"][word] == pytest.approx([loss(0, 1, 2, 3)] * 4, abs=1e-4)
+        assert found["smoothed_evidence"][word] == pytest.approx([np.mean(single)] * 4, abs=1e-4)
+
+
+def test_windows_of_a_grid_and_the_mean_over_them():
+    found = windows(3, 1, 2)
+    assert found.int().tolist() == [
+        [1, 1, 0, 0, 0, 0, 0, 0, 0],
+        [0, 1, 1, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 1, 1, 0, 0, 0, 0],
+        [0, 0, 0, 0, 1, 1, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 1, 1, 0],
+        [0, 0, 0, 0, 0, 0, 0, 1, 1],
+    ]
+    assert windows(8, 2, 2).sum(1).tolist() == [4] * 49
+    assert by_hiding(lambda sets: np.array([[1.0, 2, 3, 4, 5, 6]]), found).tolist() == [
+        [1, 1.5, 2, 3, 3.5, 4, 5, 5.5, 6]
+    ]
+
+
+def test_smoothing_takes_the_mean_of_what_is_near():
+    values = np.arange(9.0)[None]
+    near = smooth(values, 3)[0]
+    assert near[4] == 4
+    assert near[0] == np.mean([0, 1, 3, 4])
+    assert near[7] == np.mean([3, 4, 5, 6, 7, 8])
+
+
+def test_curves_in_the_photo(lively, readings):
+    table = measure_curves(lively, readings, seed=0)
+    counts = counts_in_photo(4)
+    assert counts == [0, 1, 2, 4]
+    assert counts_in_photo(64) == [0, 2, 8, 24, 64]
+    assert table["curves"].shape == (len(table["photo"]), len(RANKINGS_IN_PHOTO), 2, 4)
+    assert (table["curves"][:, :, 0, 0] == 0).all()
+    assert table["curves"][:, :, 0, -1] == pytest.approx(table["curves"][:, :, 1, 0])  # all hidden
+    reading = readings[0]
+    for row, (_, start, stop) in enumerate(reading.words):
+        score = word_score(lively.model.decoder, reading.tokens[:stop], start)
+        holes = [hide_cells(reading.square, cells, 2) for cells in ([], [0], [1], [2], [3])]
+        whole, *without = score(lively.encode(holes)).tolist()
+        one_hidden = table["curves"][row, RANKINGS_IN_PHOTO.index("photo_evidence"), 0, 1]
+        assert one_hidden == pytest.approx(min(without) - whole, abs=1e-4)  # the square that matters most comes first
+    report = summarize_curves(table, 4, 0)
+    assert report["words"] == len(table["photo"])
+    fall = report["rankings"]["photo_evidence"]["fall_of_an_eighth"]["mean"]
+    assert fall == max(found["fall_of_an_eighth"]["mean"] for found in report["rankings"].values())
+
+
+def test_photos_without_holes_are_left_out(lively, readings):
+    table = measure(lively, readings, COUNTS, replace(EXACT, in_photo=2))
+    found = summarize(table, COUNTS, 1, 0)
+    among = np.isin(table["photo"], np.unique(table["photo"])[:2])
+    assert np.isnan(table["pixels"][~among]).all()
+    for kind, name in enumerate(RANKINGS):
+        assert found["photo"][name]["fall"]["mean"] == pytest.approx(-table["pixels"][among, kind].mean(), abs=1e-4)
+    everywhere = summarize(measure(lively, readings, COUNTS, EXACT), COUNTS, 1, 0)
+    assert everywhere["grid"] == found["grid"]
 
 
 def test_a_model_is_known_by_its_weights_and_its_attention(lively):
@@ -306,6 +404,8 @@ def test_the_command_writes_numbers_and_a_figure(lively, tmp_path, capsys):
     assert set(found["grid"]) == set(RANKINGS)
     assert 1 <= found["effective_cells"]["mean"] <= 4
     assert found["path_error"] < 0.05
+    assert set(found["seconds_per_caption"]) == set(OF_WORDS)
+    assert found["photo_curves"]["photos"] == 5
     first = Image.open(tmp_path / "out" / "faithfulness.png").size
 
     capsys.readouterr()
@@ -313,7 +413,7 @@ def test_the_command_writes_numbers_and_a_figure(lively, tmp_path, capsys):
     assert "tiny: measured before" in capsys.readouterr().out
     again = json.loads((tmp_path / "out" / "faithfulness.json").read_text())["models"]
     assert again.pop("tiny") == found
-    different = {"source", "seconds"}
+    different = {"source", "seconds", "seconds_per_caption"}
     assert {k: v for k, v in again["again"].items() if k not in different} == {
         k: v for k, v in found.items() if k not in different
     }

@@ -7,7 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-RANKINGS = ("attention", "other_word", "random", "input_x_gradient", "integrated_gradients")
+from train.metrics.occlusion_curves import OF_WORDS
+
+RANKINGS = ("attention", "other_word", "random", *OF_WORDS)
 CURVES = ("deletion", "insertion")
 RESAMPLES = 2000
 
@@ -18,6 +20,12 @@ LOOKS = {
     "random": ("random cells", "#7F7F7F", "x", ":"),
     "input_x_gradient": ("gradient × input", "#56B4E9", "^", "-"),
     "integrated_gradients": ("integrated gradients", "#0072B2", "v", "-"),
+    "evidence": ("evidence (hide one cell)", "#009E73", "D", "-"),
+    "smoothed_evidence": ("evidence, smoothed 3 × 3", "#009E73", "d", "--"),
+    "neighbour_pairs": ("hide two neighbours", "#CC79A7", "<", "-"),
+    "windows": ("hide 2 × 2 cells", "#CC79A7", ">", "--"),
+    "show_one": ("show one cell", "#000000", "p", "--"),
+    "both_ways": ("hide one, show one", "#000000", "P", "-"),
 }
 
 
@@ -29,11 +37,12 @@ def summarize(table: dict[str, np.ndarray], counts: Sequence[int], cells: int, s
         cells: k, one of them.
     """
     share = np.array(counts) / counts[-1]
-    areas = np.trapezoid(table["grid"], share, axis=-1)  # (N, 5, 2)
-    falls = -table["grid"][:, :, 0, list(counts).index(cells)]  # (N, 5)
+    areas = np.trapezoid(table["grid"], share, axis=-1)  # (N, R, 2)
+    falls = -table["grid"][:, :, 0, list(counts).index(cells)]  # (N, R)
 
     def mean(values: np.ndarray) -> dict:
-        return interval(values, table["photo"], seed)
+        measured = ~np.isnan(values.reshape(len(values), -1)).any(1)
+        return interval(values[measured], table["photo"][measured], seed)
 
     def against(values: np.ndarray, kind: int) -> dict:
         """Differences word by word: a ranking's less that of random cells and that of other words' maps."""
@@ -46,7 +55,8 @@ def summarize(table: dict[str, np.ndarray], counts: Sequence[int], cells: int, s
     def comparison(falls: np.ndarray, kind: int) -> dict:
         found = {"fall": mean(falls[:, kind]), **against(falls, kind)}
         if RANKINGS[kind] != "random":
-            found["words_beyond_random"] = mean(falls[:, kind] > falls[:, RANKINGS.index("random")])
+            beyond = falls[:, kind] > falls[:, RANKINGS.index("random")]
+            found["words_beyond_random"] = mean(np.where(np.isnan(falls[:, kind]), np.nan, beyond))
         return found
 
     grid = {}
@@ -59,6 +69,8 @@ def summarize(table: dict[str, np.ndarray], counts: Sequence[int], cells: int, s
                 **against(areas[:, :, place], kind),
             }
     gained, expected = table["completeness"].T
+    _, one_word = np.unique(table["photo"], return_index=True)
+    seconds = table["seconds"][one_word].mean(0)
     return {
         "photos": len(np.unique(table["photo"])),
         "words": len(table["photo"]),
@@ -69,12 +81,13 @@ def summarize(table: dict[str, np.ndarray], counts: Sequence[int], cells: int, s
         "effective_cells": mean(np.exp(table["entropy"])),
         "overlap_other_word": mean(table["overlap"]),
         **{
-            key: {name: mean(table["correlation"][:, kind, sign]) for kind, name in enumerate(RANKINGS[3:])}
+            key: {name: mean(table["correlation"][:, kind, sign]) for kind, name in enumerate(OF_WORDS)}
             for sign, key in enumerate(("rank_correlation", "rank_correlation_of_size"))
         },
         "path_error": round(float(np.abs(gained - expected).mean() / np.abs(expected).mean()), 4),
         "grid": grid,
-        "photo": {name: comparison(-table["pixels"], kind) for kind, name in enumerate(RANKINGS[:3])},
+        "photo": {name: comparison(-table["pixels"], kind) for kind, name in enumerate(RANKINGS)},
+        "seconds_per_caption": dict(zip(OF_WORDS, seconds.round(4).tolist(), strict=True)),
     }
 
 

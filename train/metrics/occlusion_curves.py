@@ -1,5 +1,6 @@
 """Deletion and insertion: hides the cells of one photo in several orders and measures its caption's words again."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,10 +15,32 @@ from capmodel.explain.occlusion import hide_cells
 from capmodel.model.decoder import Memory
 from capmodel.model.fast_decoder import FastDecoder
 from train.metrics.attention import entropy
-from train.metrics.saliency import input_x_gradient, integrated_gradients, order_cells, rank_correlation, word_score
+from train.metrics.saliency import (
+    by_hiding,
+    input_x_gradient,
+    integrated_gradients,
+    order_cells,
+    rank_correlation,
+    single_cells,
+    smooth,
+    windows,
+    word_score,
+)
 
 DRAWS = 3  # random rankings a photo
 ROWS = 64  # hidden grids a forward pass
+BATCH = 8  # photos with hidden cells that the backbone sees at once
+# Rankings that are computed for each word of a caption, from gradients or by hiding sets of cells.
+OF_WORDS = (
+    "input_x_gradient",
+    "integrated_gradients",
+    "evidence",
+    "smoothed_evidence",
+    "neighbour_pairs",
+    "windows",
+    "show_one",
+    "both_ways",
+)
 
 Span = tuple[int, int]  # the half-open range of a word's tokens
 
@@ -28,11 +51,15 @@ class Settings:
 
     Attributes:
         captions: photos, the first of the split.
+        in_photo: on how many of them, the first, cells are hidden in the photo, too. That takes most of the time.
+        photo_curves: on how many, the first, whole curves are measured in the photo.
         cells: k, how many are hidden where photo and grid are compared.
         seed: of the random rankings and of the bootstrap.
     """
 
     captions: int = 300
+    in_photo: int = 300
+    photo_curves: int = 20
     cells: int = 8
     seed: int = 0
 
@@ -54,62 +81,110 @@ def measure_photo(
     counts: Sequence[int],
     settings: Settings,
     random: np.random.Generator,
+    in_photo: bool,
 ) -> dict[str, np.ndarray]:
     """Hides cells of one photo in every way that is compared.
 
     Args:
         stranger: a map (L,) of another photo, which stands in where the caption has but one content word.
         counts: C numbers of cells, the first 0, the last all.
+        in_photo: whether to hide cells in the photo, too; otherwise ``pixels`` is NaN.
 
     Returns:
-        For each of W words: ``whole`` (W,), its log-probability; what it is less than that when cells
-        are hidden, ``grid`` (W, 5 rankings, 2, C), deletion and insertion, and ``pixels`` (W, 3); ``correlation``
-        (W, 2, 2) of its map with both gradients, and with their sizes whatever the sign; ``completeness``
-        (W, 2), the sum of integrated gradients and what it should be; ``entropy`` (W,) of its map, and
-        ``overlap`` (W,), the share of its first k cells that are also another word's.
+        For each of W words, with R rankings (its own map, other words' maps, random cells, then `OF_WORDS`): ``whole``
+        (W,), its log-probability; what it is less than that when cells are hidden, ``grid`` (W, R, 2, C), deletion and
+        insertion, and ``pixels`` (W, R); ``correlation`` (W, R - 3, 2) of its map with `OF_WORDS`, and with their sizes
+        whatever the sign; ``completeness`` (W, 2), the sum of integrated gradients and what it should be; ``entropy``
+        (W,) of its map, and ``overlap`` (W,), the share of its first k cells that are also another word's; ``seconds``
+        (W, R - 3), what the caption's `OF_WORDS` took.
     """
-    decoder, spans = captioner.model.decoder, [(start, stop) for _, start, stop in reading.words]
+    spans = [(start, stop) for _, start, stop in reading.words]
     words, tokens = len(spans), reading.tokens[: spans[-1][1]]
-    grid = reading.grid.clone()  # no inference tensor any more: gradients are wanted
-    quick, memory = captioner.decoder, captioner.decoder.prepare(grid[None])
-    ends = torch.tensor([[False], [True]]).expand(2, len(grid))
+    cells, side = len(reading.grid), captioner.model.encoder.grid_size
+    quick, memory = captioner.decoder, captioner.decoder.prepare(reading.grid[None])
+    ends = torch.tensor([[False], [True]]).expand(2, cells)
     whole, blind = logprobs_hidden(quick, memory, tokens, spans, ends).numpy()
 
-    # Rankings that all words share, R in all: a pass measures all words, so another word's map costs nothing more.
+    # Rankings that all words share: a pass measures all words, so another word's map costs nothing more.
     maps = reading.maps if words > 1 else np.stack([*reading.maps, stranger])
-    orders = np.concatenate([order_cells(np.zeros((DRAWS, len(grid))), random), order_cells(maps, random)])
-    hidden = deletion_and_insertion(orders, counts[1:-1])
-    curves = compare(logprobs_hidden(quick, memory, tokens, spans, hidden).numpy(), words)  # (W, 3, 2, C - 2)
+    shared = np.concatenate([order_cells(np.zeros((DRAWS, cells)), random), order_cells(maps, random)])
+    hidden = deletion_and_insertion(shared, counts[1:-1])
+    by_map = compare(logprobs_hidden(quick, memory, tokens, spans, hidden).numpy(), words)  # (W, 3, 2, C - 2)
 
-    by_gradient, correlation, completeness = [], [], []
-    for own, (start, stop), gained in zip(reading.maps, spans, whole - blind, strict=True):
-        score = word_score(decoder, tokens[:stop], start)
-        values = torch.stack([input_x_gradient(score, grid), integrated_gradients(score, grid)]).cpu().numpy()
-        hidden = deletion_and_insertion(order_cells(values, random), counts[1:-1])
-        by_gradient.append(logprobs_hidden(quick, memory, tokens[:stop], [(start, stop)], hidden)[..., 0].numpy())
-        correlation.append([[rank_correlation(own, value) for value in (given, abs(given))] for given in values])
-        completeness.append([values[1].sum(), gained])
-    curves = np.concatenate([curves, by_gradient], 1)
+    values, seconds = explain_words(captioner, reading)
+    orders = order_cells(values, random)  # (W, R - 3, L)
+    hidden = deletion_and_insertion(orders, counts[1:-1])
+    of_words = np.stack(
+        [logprobs_hidden(quick, memory, tokens, spans, hidden[word]).numpy()[..., word] for word in range(words)]
+    )
+    curves = np.concatenate([by_map, of_words], 1)
     first, last = (np.broadcast_to(end[:, None, None], (*curves.shape[:2], 1)) for end in (whole, blind))
     deletion = np.concatenate([first, curves[:, :, 0], last], -1)
     insertion = np.concatenate([last, curves[:, :, 1], first], -1)
 
-    chosen = orders[:, : settings.cells]
-    holes = [hide_cells(reading.square, cells, captioner.model.encoder.grid_size) for cells in chosen]
-    seen = quick.prepare(captioner.encode(holes))
-    pixels = compare(word_logprobs(quick, seen, tokens, spans).cpu().numpy(), words)
+    pixels = np.full((words, len(orders[0]) + 3), np.nan)
+    if in_photo:
+        chosen = [*shared[:, : settings.cells], *orders[..., : settings.cells].reshape(-1, settings.cells)]
+        holes = [hide_cells(reading.square, each, side) for each in chosen]
+        found = logprobs_of_squares(captioner, holes, tokens, spans).numpy()
+        own = found[len(shared) :].reshape(*orders.shape[:2], words)[np.arange(words), :, np.arange(words)]
+        pixels = np.concatenate([compare(found[: len(shared)], words), own], 1)
 
-    hot = (chosen[:, :, None] == np.arange(len(grid))).any(1).astype(float)  # (R, L)
+    hot = (shared[:, : settings.cells, None] == np.arange(cells)).any(1).astype(float)  # (R, L)
     overlap = compare(hot @ hot[DRAWS : DRAWS + words].T / settings.cells, words)
     return {
         "whole": whole,
         "grid": np.stack([deletion, insertion], 2) - whole[:, None, None, None],
         "pixels": pixels - whole[:, None],
-        "correlation": np.array(correlation),
-        "completeness": np.array(completeness),
+        "correlation": np.array(
+            [
+                [[rank_correlation(looked, value) for value in (each, abs(each))] for each in of_word]
+                for looked, of_word in zip(reading.maps, values, strict=True)
+            ]
+        ),
+        "completeness": np.stack([values[:, OF_WORDS.index("integrated_gradients")].sum(-1), whole - blind], 1),
         "entropy": entropy(torch.from_numpy(reading.maps)).numpy(),
         "overlap": overlap[:, 1],
+        "seconds": np.tile(seconds, (words, 1)),
     }
+
+
+def explain_words(captioner: Captioner, reading: Reading) -> tuple[np.ndarray, list[float]]:
+    """The value of each cell for each word, by `OF_WORDS` (W, kinds, L), and each kind's processor time in seconds."""
+    spans = [(start, stop) for _, start, stop in reading.words]
+    tokens, side = reading.tokens[: spans[-1][1]], captioner.model.encoder.grid_size
+    quick, memory = captioner.decoder, captioner.decoder.prepare(reading.grid[None])
+    grid = reading.grid.clone()  # no inference tensor any more: gradients are wanted
+
+    def loss(hidden: Tensor) -> np.ndarray:
+        """What each word loses when sets of cells (S, L) are hidden: (W, S)."""
+        found = logprobs_hidden(quick, memory, tokens, spans, torch.cat([hidden, torch.zeros_like(hidden[:1])]))
+        return (found[-1:] - found[:-1]).T.numpy()
+
+    def by_gradient(explain) -> np.ndarray:
+        scores = [word_score(captioner.model.decoder, tokens[:stop], start) for start, stop in spans]
+        return np.stack([explain(score, grid).cpu().numpy() for score in scores])
+
+    def gain() -> np.ndarray:
+        """What each word gains from one cell alone when all others are hidden: (W, L)."""
+        return loss(torch.ones(1, side**2, dtype=torch.bool)) - loss(~single_cells(side))
+
+    kinds = {
+        "input_x_gradient": lambda: by_gradient(input_x_gradient),
+        "integrated_gradients": lambda: by_gradient(integrated_gradients),
+        "evidence": lambda: loss(single_cells(side)),
+        "smoothed_evidence": lambda: smooth(loss(single_cells(side)), side),
+        "neighbour_pairs": lambda: by_hiding(loss, torch.cat([windows(side, 1, 2), windows(side, 2, 1)])),
+        "windows": lambda: by_hiding(loss, windows(side, 2, 2)),
+        "show_one": gain,
+        "both_ways": lambda: (loss(single_cells(side)) + gain()) / 2,
+    }
+    values, seconds = [], []
+    for name in OF_WORDS:
+        began = time.process_time()
+        values.append(kinds[name]())
+        seconds.append(time.process_time() - began)
+    return np.stack(values, 1), seconds
 
 
 def compare(values: np.ndarray, words: int) -> np.ndarray:
@@ -125,24 +200,24 @@ def compare(values: np.ndarray, words: int) -> np.ndarray:
     return np.stack([own, others, random.mean(1)], 1)
 
 
-def hide(memory: Memory, hidden: Tensor) -> Memory:
-    """A photo's memory (1, L, ...) with the grid's mean in the cells of each row `hidden` (N, L): (N, L, ...).
-
-    Keys, and what the gates read, are linear in a cell's vector, so those of the mean are their means.
-    """
-    return Memory(*(torch.where(hidden[..., None], part.mean(1, keepdim=True), part) for part in memory))
+def word_logprobs(
+    decoder: FastDecoder, memory: Memory, tokens: Sequence[int], spans: Sequence[Span], hidden: Tensor | None = None
+) -> Tensor:
+    """The log-probability of each of W words of a caption, after the words before it: as `FastDecoder.logprobs` (B, K, W)."""
+    logprobs = decoder.logprobs(torch.tensor([START, *tokens], device=memory.grid.device), memory, hidden)
+    return torch.stack([logprobs[..., start:stop].sum(-1) for start, stop in spans], -1).cpu()
 
 
 @torch.inference_mode()
-def word_logprobs(decoder: FastDecoder, memory: Memory, tokens: Sequence[int], spans: Sequence[Span]) -> Tensor:
-    """The log-probability of each of W words of a caption, after the words before it, on N grids: (N, W)."""
-    state = decoder.start(memory, 1)
+def logprobs_of_squares(
+    captioner: Captioner, squares: Sequence[np.ndarray], tokens: Sequence[int], spans: Sequence[Span]
+) -> Tensor:
+    """`word_logprobs` on each of N photos: (N, W)."""
     found = []
-    for read, wanted in zip((START, *tokens[:-1]), tokens, strict=True):
-        column = torch.full((len(memory.grid), 1), read, device=memory.grid.device)
-        logits, state, _ = decoder.step(column, state, memory)
-        found.append(logits[:, 0].float().log_softmax(-1)[:, wanted])
-    return torch.stack([torch.stack(found[start:stop]).sum(0) for start, stop in spans], -1)
+    for first in range(0, len(squares), BATCH):
+        memory = captioner.decoder.prepare(captioner.encode(squares[first : first + BATCH]))
+        found.append(word_logprobs(captioner.decoder, memory, tokens, spans)[:, 0])
+    return torch.cat(found)
 
 
 @torch.inference_mode()
@@ -155,8 +230,8 @@ def logprobs_hidden(
         rows: grids a forward pass; no result depends on it.
     """
     parts = hidden.flatten(0, -2).to(memory.grid.device).split(rows)
-    found = [word_logprobs(decoder, hide(memory, part), tokens, spans) for part in parts]
-    return torch.cat(found).view(*hidden.shape[:-1], -1).cpu()
+    found = [word_logprobs(decoder, memory, tokens, spans, part)[0] for part in parts]
+    return torch.cat(found).view(*hidden.shape[:-1], -1)
 
 
 def deletion_and_insertion(orders: np.ndarray, counts: Sequence[int]) -> Tensor:

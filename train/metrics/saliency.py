@@ -1,4 +1,4 @@
-"""Which cells of the grid a word depends on, according to its map and to gradients."""
+"""Which cells of the grid a word depends on, according to gradients and to hiding cells."""
 
 from collections.abc import Callable
 
@@ -51,6 +51,32 @@ def integrated_gradients(score: Score, grid: Tensor, steps: int = PATH_STEPS) ->
     mean = grid.mean(0).expand_as(grid)
     found = IntegratedGradients(score).attribute(grid[None].clone(), mean[None], n_steps=steps)
     return found[0].sum(-1).detach().float()
+
+
+def single_cells(side: int) -> Tensor:
+    """Each cell of a grid as a set of its own: bool (L, L)."""
+    return torch.eye(side**2, dtype=torch.bool)
+
+
+def windows(side: int, rows: int, columns: int) -> Tensor:
+    """All rectangles of `rows` x `columns` cells in a grid, as sets: bool (S, L)."""
+    cells = torch.arange(side**2).view(side, side)
+    sets = cells.unfold(0, rows, 1).unfold(1, columns, 1).flatten(2).flatten(0, 1)  # (S, cells in each)
+    return torch.zeros(len(sets), side**2, dtype=torch.bool).scatter_(1, sets, True)
+
+
+def by_hiding(loss: Callable[[Tensor], np.ndarray], sets: Tensor) -> np.ndarray:
+    """The mean loss over the sets (S, L) that contain a cell, for each of W words: (W, L)."""
+    members = sets.numpy().astype(float)
+    return loss(sets) @ members / members.sum(0)
+
+
+def smooth(values: np.ndarray, side: int) -> np.ndarray:
+    """Each cell's mean (W, L) with its neighbours, up to 8, in a grid."""
+    near = torch.nn.functional.avg_pool2d(
+        torch.from_numpy(values).view(-1, side, side), 3, stride=1, padding=1, count_include_pad=False
+    )
+    return near.flatten(1).numpy()
 
 
 def order_cells(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
