@@ -256,9 +256,9 @@ def test_a_photo_that_vanishes(few, capsys, monkeypatch, captioner, kind):
     (few / "letter.jpg").unlink()
     first, second, third = sorted(few.glob("*.jpg"))
 
-    def stream(photos, options):
+    def stream(photos, options, **more):
         third.unlink()
-        for result in type(captioner).stream(captioner, photos, options):
+        for result in type(captioner).stream(captioner, photos, options, **more):
             first.unlink(missing_ok=True)
             yield result
 
