@@ -168,19 +168,22 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         file = protocol.saved_file(request.path_params["job"])
         return FileResponse(file, filename=file.name) if file else PlainTextResponse("There is no such file.", 404)
 
-    async def caption_photo(photo: str, attention: str) -> dict:
+    async def caption_photo(photo: str, attention: str, evidence: bool) -> dict:
         """Captions a photo and shows where the network looked for each word.
 
         Args:
             photo: an image file.
             attention: "softmax" looks at all cells, "sparsemax" at a few, "hard" at one.
+            evidence: also measure what mattered for each word: how much less probable it gets when a cell is hidden.
 
         Returns:
             The caption and its words, each with its probability (0..1), its alternatives and its
             attention: rows of numbers that sum to 1 (8 x 8 in the bundled models), row 0 at the top of the photo.
+            If asked for, also its evidence, laid out like attention: how far its log-probability falls when a cell is
+            hidden (negative: the cell speaks against it); and the share of its probability kept without all cells.
         """
         try:
-            return await protocol.caption_file(Path(photo), attention)
+            return await protocol.caption_file(Path(photo), attention, evidence)
         except (PhotoError, PhotoGone, Refused) as error:
             raise gr.Error(str(error), print_exception=False) from error
         finally:
@@ -208,7 +211,8 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
             photo, found, button = gr.File(label="photo"), gr.JSON(label="caption"), gr.Button()
             kinds = service.attention_kinds
             attention = gr.Dropdown(kinds, value=kinds[0], label="attention")
-        button.click(caption_photo, [photo, attention], found, api_name="caption", concurrency_limit=4)
+            evidence = gr.Checkbox(label="evidence")
+        button.click(caption_photo, [photo, attention, evidence], found, api_name="caption", concurrency_limit=4)
     page.queue(max_size=64)
     uploads = ApiUploads(gradio_folder, limits.stored_bytes)
     routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved), player_route(files)]

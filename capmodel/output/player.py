@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from capmodel.caption import END_WORD, FUNCTION_WORDS, Caption
-from capmodel.output.overlay import CLEAR, OPACITY, OVERLAY_COLOR, scale_top
+from capmodel.explain.agreement import Answer
+from capmodel.output.overlay import AGAINST_COLOR, CLEAR, OPACITY, OVERLAY_COLOR, evidence_top, scale_top
+from capmodel.output.sentences import agreements, sentence
 from capmodel.resources import ASSETS
 
 PLAYER = ASSETS / "player"
@@ -49,6 +51,7 @@ def player_constants() -> dict:
     """The constants with which the player draws and words captions as Python does."""
     return {
         "overlay_color": OVERLAY_COLOR.astype(int).tolist(),
+        "against_color": AGAINST_COLOR.astype(int).tolist(),
         "opacity": OPACITY,
         "clear": CLEAR,
         "end_word": END_WORD,
@@ -71,8 +74,35 @@ def player_item(key: str, name: str, captions: Sequence[Caption]) -> dict:
     return {"key": key, "name": name, "captions": [_as_item(caption) for caption in captions], "side": side}
 
 
+def evidence_item(caption: Caption) -> dict:
+    """The evidence of a caption that has it, in the player's format.
+
+    Returns:
+        ``nats`` of all words, laid out like their ``weights``; ``top``, the end of their scale; and for each of the
+        ``words`` the share that it ``kept``, a ``sentence``, and ``unplaced``: no place mattered, and not all together.
+    """
+    assert caption.evidence
+    found = agreements(caption)
+    return {
+        "nats": _pack(caption.evidence.nats),
+        "top": evidence_top(caption.evidence),
+        "words": [
+            {
+                "kept": round(float(kept), 4),
+                "sentence": sentence(agreement, first=position == 0),
+                "unplaced": agreement.answer == Answer.NO_PLACE,
+            }
+            for position, (agreement, kept) in enumerate(zip(found, caption.evidence.kept, strict=True))
+        ],
+    }
+
+
+def _pack(maps: np.ndarray) -> str:
+    """Maps (words, side, side) -> base64 of little-endian float32."""
+    return base64.b64encode(maps.astype("<f4").tobytes()).decode()
+
+
 def _as_item(caption: Caption) -> dict:
-    weights = np.stack([word.weights for word in caption.words]).astype("<f4")
     return {
         "words": [
             {
@@ -82,7 +112,8 @@ def _as_item(caption: Caption) -> dict:
             }
             for word in caption.words
         ],
-        "weights": base64.b64encode(weights.tobytes()).decode(),  # little-endian float32 (words, side * side)
+        "weights": _pack(np.stack([word.weights for word in caption.words])),
         "top": scale_top(caption),
         "score": round(caption.score, 4),
+        **({"evidence": evidence_item(caption)} if caption.evidence else {}),
     }

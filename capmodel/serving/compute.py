@@ -46,6 +46,18 @@ def describe(
     return [found[row] for row in range(len(wanted))], [grid.copy() for grid in made.cpu().numpy()]
 
 
+def add_evidence(
+    captioners: Captioners, kind: str, square: np.ndarray | None, grid: np.ndarray | None, caption: Caption
+) -> tuple[Caption, np.ndarray]:
+    """The caption with its evidence, and the photo's grid, which is computed from the square if it is None."""
+    captioner = captioners[kind]
+    if grid is None:
+        seen = captioner.encode([square] if square is not None else [])
+    else:
+        seen = torch.from_numpy(grid)[None].to(next(captioner.model.parameters()).device)
+    return captioner.add_evidence(seen, [caption])[0], seen[0].cpu().numpy()
+
+
 def occlude(
     captioners: Captioners,
     kind: str,

@@ -14,7 +14,7 @@ from typing import Any
 
 from capmodel.caption import CaptionedPhoto
 from capmodel.output.export import KINDS, export
-from capmodel.output.player import player_item
+from capmodel.output.player import evidence_item, player_item
 from capmodel.photos import PhotoError
 from capmodel.serving.errors import PhotoGone, Refused, ServerClosing, describe_os_error
 from capmodel.serving.jobs import Jobs, Progress
@@ -46,7 +46,7 @@ class Protocol:
     def questions(self) -> list[Question]:
         """Everything that a browser may ask: functions of one value, called by their names."""
         asked = (
-            self.sample, self.attend, self.steer, self.occlude, self.candidates,
+            self.sample, self.attend, self.steer, self.occlude, self.candidates, self.evidence,
             self.picture, self.known, self.make_file, self.file_state,
         )  # fmt: skip
         return [answering(each) for each in asked]
@@ -95,6 +95,12 @@ class Protocol:
         kind, photo = _split(question["key"])
         return player_item("", "", await self.service.candidates(photo, kind))
 
+    async def evidence(self, question: dict) -> Answer:
+        """{"key", "words": of another caption than the best, or null} -> the player's evidence of the caption."""
+        kind, photo = _split(question["key"])
+        words = question.get("words")
+        return evidence_item(await self.service.with_evidence(photo, kind, words and _words(words)))
+
     async def picture(self, question: dict) -> Answer:
         """{"key"} -> the photo as an address that every browser can show."""
         _, photo = _split(question["key"])
@@ -107,7 +113,7 @@ class Protocol:
         return {}
 
     async def make_file(self, question: dict) -> Answer:
-        """{"kind", "photos": [{"key", "name", "words": of a steered caption, or null}]} -> {"job"}."""
+        """{"kind", "photos": [{"key", "name", "words": of a steered caption, or null}], "evidence"?: bool} -> {"job"}."""
         kind, limits = question["kind"], self.service.store.limits
         if kind not in KINDS:
             raise ValueError("no such kind")
@@ -117,12 +123,13 @@ class Protocol:
             (*_split(photo["key"]), str(photo["name"]), photo.get("words") and _words(photo["words"]))
             for photo in question["photos"]
         ]
+        evidence = bool(question.get("evidence"))
         names = [photo for _, photo, *_ in wanted]
         store = self.service.store
 
         def read() -> Iterator[CaptionedPhoto]:
             for attention, photo, name, words in wanted:
-                yield asyncio.run(self.service.captioned_photo(photo, attention, name, words))
+                yield asyncio.run(self.service.captioned_photo(photo, attention, name, words, evidence))
 
         def make(file: Path, progress: Progress) -> None:
             try:
@@ -155,8 +162,11 @@ class Protocol:
             return {"url": f"saved/{question['job']}", "name": state.file.name}
         return {"done": state.done}
 
-    async def caption_file(self, file: Path, attention: str) -> Answer:
+    async def caption_file(self, file: Path, attention: str, evidence: bool = False) -> Answer:
         """A photo's file -> what `Caption.as_dict` tells, for programs.
+
+        Args:
+            evidence: whether it tells what mattered for each word, too.
 
         Raises:
             PhotoError, PhotoGone, Refused, ValueError: it cannot be captioned; the message says why.
@@ -166,7 +176,8 @@ class Protocol:
             photo = await self.service.store.receive_file(file)
         except OSError as error:
             raise Refused(describe_os_error(error)) from error
-        return {"photo": file.name, **(await self.service.caption(photo, kind)).as_dict()}
+        ask = self.service.with_evidence if evidence else self.service.caption
+        return {"photo": file.name, **(await ask(photo, kind)).as_dict()}
 
     def saved_file(self, job: str) -> Path | None:
         """The file that a job made, if it is there."""

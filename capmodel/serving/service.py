@@ -58,6 +58,7 @@ class _Known:
     grid: np.ndarray | None = None  # fp32 (L, D); half precision would change probabilities in their fourth digit
     captions: "dict[str, Future[Caption]]" = field(default_factory=dict)  # by kind of attention
     candidates: "dict[str, Future[list[Caption]]]" = field(default_factory=dict)
+    with_evidence: "dict[str, Future[Caption]]" = field(default_factory=dict)  # the best captions
 
 
 class _Wish(NamedTuple):
@@ -140,6 +141,16 @@ class CaptionService:
             found = self._worker.call(lambda: self._search(known, kind, seen, options, prefix))
             return (await result_of(found))[0]
 
+    async def with_evidence(self, photo: str, kind: str, words: Sequence[str] | None = None) -> Caption:
+        """The best caption, or the one with exactly these words, with its evidence. Measured on demand, in turn."""
+        with self._using(photo) as known:
+            best = await result_of(self._captioning(photo, known, kind))
+            if not words or list(words) == [word.text for word in best.words]:
+                seen = await self._seen(photo, known)
+                measuring = self._once(known.with_evidence, kind, lambda: self._measuring(known, kind, seen, best))
+                return await result_of(measuring)
+            return await self._measure(photo, known, kind, await self.steer(photo, kind, [*words, END_WORD]))
+
     async def occlude(self, photo: str, kind: str, words: Sequence[str], index: int, cells: Sequence[int]) -> Occlusion:
         """Hides cells and measures a word again; see `occlude_word`."""
         with self._using(photo) as known:
@@ -167,12 +178,18 @@ class CaptionService:
             return await result_of(self._submit(lambda: to_data_url(self._load_pixels(photo), SHOWN_SIDE)))
 
     async def captioned_photo(
-        self, photo: str, kind: str, name: str, words: Sequence[str] | None = None
+        self, photo: str, kind: str, name: str, words: Sequence[str] | None = None, evidence: bool = False
     ) -> CaptionedPhoto:
-        """The photo and its captions for export. The caption with exactly these words comes first, if given."""
+        """The photo and its captions for export, with evidence if asked for.
+
+        The caption with exactly these words comes first, if given.
+        """
         captions = await self.candidates(photo, kind)
         if words:
             captions = [await self.steer(photo, kind, [*words, END_WORD]), *captions]
+        if evidence:  # one at a time, so that others get their turn in between
+            with self._using(photo) as known:
+                captions = [await self._measure(photo, known, kind, caption) for caption in captions]
         return CaptionedPhoto(name, await self.pixels(photo), captions)
 
     def close(self) -> None:
@@ -227,6 +244,19 @@ class CaptionService:
         """The photo's grid, or its square if the grid must be computed again."""
         grid = known.grid
         return _Seen(grid, None if grid is not None else (await result_of(self._loading(photo, known))).square)
+
+    async def _measure(self, photo: str, known: _Known, kind: str, caption: Caption) -> Caption:
+        seen = await self._seen(photo, known)
+        return await result_of(self._measuring(known, kind, seen, caption))
+
+    def _measuring(self, known: _Known, kind: str, seen: _Seen, caption: Caption) -> "Future[Caption]":
+        def measure() -> Caption:
+            found, grid = self._run(compute.add_evidence, kind, seen.square, seen.grid, caption)
+            if seen.grid is None:
+                known.grid = grid
+            return found
+
+        return self._worker.call(measure)
 
     def _submit(self, function: "Callable[..., Result]", *arguments: object) -> "Future[Result]":
         try:

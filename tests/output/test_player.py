@@ -11,7 +11,7 @@ from support.web import canvas, open_page
 
 from capmodel.caption import END_WORD, FUNCTION_WORDS, CaptionedPhoto
 from capmodel.output.offline_page import import_map, save_html
-from capmodel.output.overlay import CLEAR, OPACITY, OVERLAY_COLOR
+from capmodel.output.overlay import AGAINST_COLOR, CLEAR, OPACITY, OVERLAY_COLOR
 from capmodel.output.player import FILES, PLAYER, player_constants, player_files, player_item
 
 
@@ -40,6 +40,7 @@ def test_an_item_of_a_real_model(tiny_captioner):
 def test_the_player_draws_with_the_numbers_of_python():
     constants = json.loads(json.dumps(player_constants()))
     assert constants["overlay_color"] == OVERLAY_COLOR.tolist()
+    assert constants["against_color"] == AGAINST_COLOR.tolist()
     assert (constants["opacity"], constants["clear"], constants["end_word"]) == (OPACITY, CLEAR, END_WORD)
     assert set(constants["function_words"]) == FUNCTION_WORDS
     declared = re.search(r"interface Constants \{(.*?)\n\}", (PLAYER / "types.d.ts").read_text(), re.DOTALL)[1]

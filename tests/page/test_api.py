@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -49,6 +50,15 @@ def test_another_attention(client, captioners):
     assert_same(found, captioners[1]([PHOTO])[0].as_dict())
     with pytest.raises(AppError, match="harder"):
         client.predict(handle_file(PHOTO), "harder", api_name="/caption")
+
+
+def test_evidence_only_when_asked(client, captioner):
+    found = client.predict(handle_file(PHOTO), evidence=True, api_name="/caption")
+    [expected] = captioner([PHOTO], evidence=True)
+    for word, told in zip(found["words"], expected.as_dict()["words"], strict=True):
+        np.testing.assert_allclose(word["evidence"], told["evidence"], atol=2e-3)
+        assert word["kept"] == pytest.approx(told["kept"], abs=2e-3)
+    assert "evidence" not in client.predict(handle_file(PHOTO), api_name="/caption")["words"][0]
 
 
 def test_only_captions_are_public(client):

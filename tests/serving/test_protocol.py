@@ -8,6 +8,7 @@ import pytest
 from support.asynchronous import result_of
 from support.samples import PHOTOS
 
+from capmodel.output.player import evidence_item
 from capmodel.serving.errors import describe_os_error
 from capmodel.serving.jobs import Jobs
 from capmodel.serving.limits import Limits
@@ -76,6 +77,38 @@ def test_photos_are_known_by_attention_and_content(make_protocol):
     protocol.service.store.path(photo).unlink()
     assert ask(protocol, "known", {"key": answer["key"]}) == {"gone": True}
     assert ask(protocol, "picture", {"key": answer["key"]}) == {"gone": True}
+
+
+def test_evidence_comes_with_a_sentence_for_each_word(make_protocol, tiny_captioner):
+    protocol = make_protocol()
+    answer, _ = send(protocol, FIVE[0].read_bytes())
+    assert "evidence" not in answer["captions"][0]
+    words = [word["text"] for word in answer["captions"][0]["words"]]
+    found = ask(protocol, "evidence", {"key": answer["key"]})
+    assert found == ask(protocol, "evidence", {"key": answer["key"], "words": words})
+    [caption] = tiny_captioner([FIVE[0]], evidence=True)
+    assert found == evidence_item(caption)
+    assert len(found["words"]) == len(words)
+    assert len(ask(protocol, "evidence", {"key": answer["key"], "words": ["a", "dog"]})["words"]) == 2
+    assert "error" in ask(protocol, "evidence", {"key": answer["key"], "words": [1]})
+    assert "error" in ask(protocol, "evidence", {"key": answer["key"].replace("softmax", "harder")})
+    assert ask(protocol, "evidence", {"key": "softmax-0000"}) == {"gone": True}
+
+
+def test_files_have_evidence_only_when_asked(make_protocol):
+    protocol = make_protocol()
+    key = send(protocol, FIVE[0].read_bytes())[0]["key"]
+    for wanted in (False, True):
+        question = {"kind": "json", "photos": [{"key": key, "name": "x", "words": ["a", "dog"]}], "evidence": wanted}
+        job = ask(protocol, "make_file", question)["job"]
+        until = time.monotonic() + 10
+        while "done" in ask(protocol, "file_state", {"job": job}):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        [told] = json.loads(protocol.saved_file(job).read_text())
+        assert told["caption"] == "a dog"
+        for caption in (told, *told["candidates"]):
+            assert [("evidence" in word) for word in caption["words"]] == [wanted] * len(caption["words"])
 
 
 def test_a_full_disk_is_told_in_a_sentence(make_protocol, monkeypatch, server):

@@ -257,3 +257,73 @@ def test_closing_answers_those_who_wait_and_leaves_nothing(server, tiny_captione
     while threading.active_count() > threads:
         assert time.monotonic() < deadline, threading.enumerate()
         time.sleep(0.05)
+
+
+def test_evidence_is_measured_from_the_stored_grid_once(serve, captioners, monkeypatch):
+    passes = counted(monkeypatch, captioners[0])
+    others = counted(monkeypatch, captioners[1])
+    service = serve(captioners)
+    photo = service.store.add_file(FIVE[0])
+    best = result_of(service.caption(photo, "softmax"))
+    words = [word.text for word in best.words]
+    first, second, sparse = result_of(
+        together(
+            service.with_evidence(photo, "softmax"),
+            service.with_evidence(photo, "softmax", words),
+            service.with_evidence(photo, "sparsemax"),
+        )
+    )
+    assert first is second
+    assert best.evidence is None  # who did not ask gets none
+    steered = result_of(service.with_evidence(photo, "softmax", ["two", "dogs"]))
+    assert steered.text == "two dogs"
+    assert (passes, others) == ([1], [])
+    monkeypatch.undo()
+    for captioner, found in [(captioners[0], first), (captioners[1], sparse)]:
+        [expected] = captioner(FIVE[:1], evidence=True)
+        assert found.text == expected.text
+        np.testing.assert_allclose(found.evidence.nats, expected.evidence.nats, atol=1e-4)
+        np.testing.assert_allclose(found.evidence.kept, expected.evidence.kept, atol=1e-4)
+    grid = captioners[0].encode([captioners[0].load_square(FIVE[0])])
+    np.testing.assert_allclose(steered.evidence.nats, captioners[0].evidence(grid, [steered])[0].nats, atol=1e-4)
+
+
+def test_evidence_of_a_photo_whose_grid_is_gone(serve, tiny_captioner, monkeypatch):
+    passes = counted(monkeypatch, tiny_captioner)
+    service = serve([tiny_captioner], grids=1)
+    photos = [service.store.add_file(photo) for photo in FIVE[:2]]
+    for photo in photos:
+        result_of(service.caption(photo, "softmax"))
+    found = result_of(service.with_evidence(photos[0], "softmax"))
+    assert found.evidence.nats.shape == (len(found.words), 2, 2)
+    assert passes == [1, 1, 1]
+
+
+def test_captions_go_first_come_first_served_while_evidence_is_measured(serve, tiny_captioner, monkeypatch):
+    """Files with evidence of many photos are made in small steps, between which others have their turn."""
+    order, real = [], module.compute.add_evidence
+    service = serve([tiny_captioner])
+    photos = [service.store.add_file(photo) for photo in FIVE[:2]]
+    result_of(service.candidates(photos[0], "softmax"))
+    started = threading.Event()
+
+    def add_evidence(*given):
+        order.append("evidence")
+        started.set()
+        time.sleep(0.2)
+        return real(*given)
+
+    monkeypatch.setattr(module.compute, "add_evidence", add_evidence)
+
+    async def ask():
+        file = asyncio.ensure_future(service.captioned_photo(photos[0], "softmax", "x.jpg", evidence=True))
+        await asyncio.to_thread(started.wait, 10)
+        await service.caption(photos[1], "softmax")
+        order.append("caption")
+        return await file
+
+    found = result_of(ask())
+    assert len(found.captions) == 3
+    assert all(caption.evidence for caption in found.captions)
+    assert order.index("caption") <= 2
+    assert order.count("evidence") == 3
