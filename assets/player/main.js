@@ -15,6 +15,7 @@ import { save } from './panels/save.js';
 import { mountCamera } from './views/camera.js';
 import { mountCards } from './views/cards.js';
 import { mountControls } from './views/controls.js';
+import { mountEvidence } from './views/evidence.js';
 import { mountExamples } from './views/examples.js';
 import { mountGrid } from './views/grid.js';
 import { mountIntake } from './views/intake.js';
@@ -92,7 +93,7 @@ function run(element, value, server, signal) {
   const attentions = 'attentions' in value ? value.attentions : [];
 
   // Who subscribes first hears first: the player is as it should be before a panel looks at it.
-  for (const view of [mountStage, mountGrid, mountWords, mountControls, mountCards]) view(app);
+  for (const view of [mountEvidence, mountStage, mountGrid, mountWords, mountControls, mountCards]) view(app);
   /** @type {(Panel | false)[]} */
   const panels = [
     otherWords(app),

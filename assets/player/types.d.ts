@@ -20,6 +20,24 @@ export interface Caption {
   /** Top of the caption's scale, in times uniform. */
   top: number;
   score: number;
+  /** Only where it was measured. The store adds it. */
+  evidence?: Evidence;
+}
+
+/** What mattered for the words of a caption: by how many nats each gets less probable when a cell is hidden. */
+export interface Evidence {
+  /** Laid out as the caption's `weights`. Negative: the cell speaks against the word. */
+  nats: string;
+  /** The end of the caption's scale, in nats. */
+  top: number;
+  words: {
+    /** The share of its probability that the word keeps when all cells are hidden. */
+    kept: number;
+    /** Whether it looked where it mattered. */
+    sentence: string;
+    /** No place mattered, and not all of them together. */
+    unplaced: boolean;
+  }[];
 }
 
 /** A captioned photo as the server answers it. */
@@ -57,6 +75,8 @@ export interface Sample {
 export interface Constants {
   /** Red, green, blue: 0..255. */
   overlay_color: [number, number, number];
+  /** The same, where a cell speaks against a word. */
+  against_color: [number, number, number];
   /** Of the overlay where there is no attention, 0..1. */
   opacity: number;
   /** Times uniform: from here on the photo shows unveiled. */
@@ -135,17 +155,29 @@ export interface Item {
   readonly source: Source | null;
 }
 
-/** A drawing of a map, square, row by row, in times uniform. */
+/** A drawing of a map, square, row by row: attention in times uniform, or evidence in nats. */
 export type Drawing = Float32Array;
 
-/** A word's attention. */
+/** A word's attention in times uniform, or its evidence in nats. */
 export interface WordMap {
-  /** side * side numbers in times uniform. */
+  /** side * side numbers. */
   cells: Float32Array;
   /** The strongest cell. */
   peak: number;
   smooth: Drawing;
   blocks: Drawing;
+}
+
+/** Which maps are shown: where the word looked, what mattered for it, or both beside each other. */
+export type View = 'looked' | 'mattered' | 'both';
+
+/** What a pane shows over its photo. */
+export interface Shown {
+  drawing: Drawing;
+  /** Of the scale, in the drawing's unit. */
+  top: number;
+  /** Whether it is evidence, which has a sign. */
+  signed: boolean;
 }
 
 export type FileKind = 'png' | 'gif' | 'mp4' | 'json' | 'csv' | 'html' | 'zip';
@@ -167,13 +199,20 @@ export interface Engine {
   occlude(item: Item, words: string[], index: number, cells: number[]): Promise<Occlusion>;
   /** The best captions of the search. */
   candidates(item: Item): Promise<Caption[]>;
+  /** What mattered for each word of a caption. */
+  evidence(item: Item, words: string[]): Promise<Evidence>;
   /** The photo as an address that every browser can show. */
   picture(item: Item): Promise<string>;
-  /** Makes a file of photos; `progress` is told how many are done. */
-  save(kind: FileKind, items: Item[], progress: (done: number) => void): Promise<{ url: string; name: string }>;
+  /** Makes a file of photos, with evidence or without; `progress` is told how many are done. */
+  save(
+    kind: FileKind,
+    items: Item[],
+    evidence: boolean,
+    progress: (done: number) => void,
+  ): Promise<{ url: string; name: string }>;
 }
 
-export type Question = 'caption' | 'attend' | 'steer' | 'occlude' | 'candidates' | 'picture' | 'save';
+export type Question = 'caption' | 'attend' | 'steer' | 'occlude' | 'candidates' | 'evidence' | 'picture' | 'save';
 
 /** What a press on a cell does; `first` is false for cells that a drag goes on to. */
 export type Press = (cell: number, first: boolean) => void;
@@ -183,6 +222,9 @@ export interface State {
   item: Item | null;
   /** Its caption that is shown. */
   caption: Caption | null;
+  /** What mattered for the caption's words; null as long as it was not measured. */
+  evidence: Evidence | null;
+  view: View;
   /** Index of the caption's word that is shown. */
   word: number;
   playing: boolean;
@@ -195,6 +237,8 @@ export interface State {
   covered: boolean;
   /** Top of the scale while captions are compared; null: each caption has its own. */
   sharedTop: number | null;
+  /** The same of the scale of evidence. */
+  sharedEvidenceTop: number | null;
   /** Null: cells cannot be pressed. */
   press: Press | null;
   /** The cells that are to be hidden; null: none are being chosen. */

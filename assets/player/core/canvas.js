@@ -1,6 +1,6 @@
-/** @import { Constants, Drawing } from '../types.d.ts' */
+/** @import { Constants, Shown } from '../types.d.ts' */
 import { make } from './dom.js';
-import { overlayPixels } from './overlay.js';
+import { evidencePixels, overlayPixels } from './overlay.js';
 
 /**
  * Gives a canvas the pixels that an image takes on the screen, and empties it; false if it takes none.
@@ -22,20 +22,19 @@ let fine = null; // the drawing in its own size
  * Draws the overlay.
  *
  * @param {HTMLCanvasElement} canvas
- * @param {Drawing} drawing
- * @param {object} how
- * @param {number} how.top of the scale, in times uniform
- * @param {boolean} how.sharp whether cells keep their edges
- * @param {Constants} how.constants
+ * @param {Shown} shown
+ * @param {boolean} sharp whether cells keep their edges
+ * @param {Constants} constants
  */
-export function drawOverlay(canvas, drawing, { top, sharp, constants }) {
+export function drawOverlay(canvas, { drawing, top, signed }, sharp, constants) {
   const side = Math.sqrt(drawing.length);
   fine ??= make('canvas');
   if (fine.width !== side || fine.height !== side) fine.width = fine.height = side;
   const context = fine.getContext('2d');
   const target = canvas.getContext('2d');
   if (!context || !target) throw new Error('This browser does not draw.');
-  context.putImageData(new ImageData(overlayPixels(drawing, top, constants), side, side), 0, 0);
+  const pixels = signed ? evidencePixels(drawing, top, constants) : overlayPixels(drawing, top, constants);
+  context.putImageData(new ImageData(pixels, side, side), 0, 0);
   target.clearRect(0, 0, canvas.width, canvas.height);
   target.imageSmoothingEnabled = !sharp;
   target.imageSmoothingQuality = 'high';

@@ -1,4 +1,4 @@
-/** @import { Captioned, Engine, FoundPhotos, Item, Sample } from '../types.d.ts' */
+/** @import { Caption, Captioned, Engine, Evidence, FoundPhotos, Item, Sample } from '../types.d.ts' */
 /** @import { PhotoFiles } from './photo_files.js' */
 /** @import { Store } from './store.js' */
 import { painted } from './dom.js';
@@ -21,6 +21,8 @@ export class Captioning {
   #answered = false; // one of these photos: the first goes alone, so that its caption is there soonest
   /** @type {WeakSet<Item>} */
   #sharpening = new WeakSet();
+  /** @type {WeakMap<Caption, Promise<Evidence>>} */
+  #measuring = new WeakMap();
 
   /**
    * @param {object} parts
@@ -162,6 +164,30 @@ export class Captioning {
   }
 
   /**
+   * What mattered for each word of a caption. It is measured once.
+   *
+   * @param {Item} item
+   * @param {Caption} caption of the photo
+   * @returns {Promise<Evidence>}
+   */
+  async evidence(item, caption) {
+    if (caption.evidence) return caption.evidence;
+    const known = this.#measuring.get(caption);
+    if (known) return known;
+    const asked = this.#engine.evidence(
+      captionedAs(item, caption),
+      caption.words.map(({ text }) => text),
+    );
+    this.#measuring.set(caption, asked);
+    try {
+      this.#store.addEvidence(caption, await asked);
+    } finally {
+      this.#measuring.delete(caption); // what failed may be asked again
+    }
+    return asked;
+  }
+
+  /**
    * Captions all photos, and those to come, with a kind of attention.
    * @param {string} name
    */
@@ -268,4 +294,16 @@ export class Captioning {
     forget(item.url);
     this.sharpen();
   }
+}
+
+/**
+ * The photo as it was captioned with the attention that wrote one of its captions.
+ *
+ * @param {Item} item
+ * @param {Caption} caption
+ * @returns {Item}
+ */
+function captionedAs(item, caption) {
+  const found = Object.entries(item.withAttention).find(([, { captions }]) => captions.includes(caption));
+  return found ? { ...item, attention: found[0], key: found[1].key } : item;
 }

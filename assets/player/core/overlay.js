@@ -1,6 +1,6 @@
 // From the model's numbers to the overlay over the photo. The same drawing as in capmodel/output/overlay.py.
 
-/** @import { Caption, Constants, Drawing, WordMap } from '../types.d.ts' */
+/** @import { Caption, Constants, Drawing, Evidence, WordMap } from '../types.d.ts' */
 
 const FINE = 64; // a drawing has at least so many pixels along a side
 
@@ -71,7 +71,26 @@ export function blocks(cells, side) {
   return out;
 }
 
-/** @type {WeakMap<Caption, WordMap[]>} */
+/**
+ * A smooth drawing of evidence: what speaks for the word and what against it are enlarged apart, so that no strong cell
+ * gets a rim of the other sign.
+ *
+ * @param {Float32Array} cells side * side numbers in nats
+ * @param {number} side
+ * @returns {Drawing}
+ */
+export function smoothEvidence(cells, side) {
+  const against = smooth(
+    cells.map((value) => Math.max(0, -value)),
+    side,
+  );
+  return smooth(
+    cells.map((value) => Math.max(0, value)),
+    side,
+  ).map((value, i) => value - against[i]);
+}
+
+/** @type {WeakMap<Caption | Evidence, WordMap[]>} */
 const unpacked = new WeakMap();
 
 /**
@@ -84,17 +103,45 @@ const unpacked = new WeakMap();
 export function unpack(caption, side) {
   const known = unpacked.get(caption);
   if (known) return known;
-  const count = side * side;
-  const bytes = Uint8Array.from(atob(caption.weights), (char) => char.charCodeAt(0));
-  const all = new Float32Array(bytes.buffer).map((weight) => weight * count);
-  if (all.length !== count * caption.words.length)
-    throw new Error(`${caption.words.length} maps of ${side}×${side} cells do not have ${all.length} numbers.`);
-  const maps = caption.words.map((_, k) => {
-    const cells = all.subarray(k * count, (k + 1) * count);
+  const maps = read(caption.weights, caption.words.length, side).map((weights) => {
+    const cells = weights.map((weight) => weight * side * side); // times uniform
     return { cells, peak: Math.max(...cells), smooth: smooth(cells, side), blocks: blocks(cells, side) };
   });
   unpacked.set(caption, maps);
   return maps;
+}
+
+/**
+ * What mattered for each word of a caption.
+ *
+ * @param {Caption} caption
+ * @param {Evidence} evidence its own
+ * @param {number} side cells along a side of the model's grid
+ * @returns {WordMap[]}
+ */
+export function unpackEvidence(caption, evidence, side) {
+  const known = unpacked.get(evidence);
+  if (known) return known;
+  const maps = read(evidence.nats, caption.words.length, side).map((cells) => {
+    return { cells, peak: Math.max(...cells), smooth: smoothEvidence(cells, side), blocks: blocks(cells, side) };
+  });
+  unpacked.set(evidence, maps);
+  return maps;
+}
+
+/**
+ * The numbers of each word.
+ *
+ * @param {string} packed base64 of little-endian float32 (words, side * side)
+ * @param {number} words
+ * @param {number} side
+ */
+function read(packed, words, side) {
+  const count = side * side;
+  const all = new Float32Array(Uint8Array.from(atob(packed), (char) => char.charCodeAt(0)).buffer);
+  if (all.length !== count * words)
+    throw new Error(`${words} maps of ${side}×${side} cells do not have ${all.length} numbers.`);
+  return Array.from({ length: words }, (_, k) => all.slice(k * count, (k + 1) * count));
 }
 
 /**
@@ -150,6 +197,26 @@ export function overlayPixels(drawing, top, { overlay_color, opacity }) {
     pixels[at + 1] = green;
     pixels[at + 2] = blue;
     pixels[at + 3] = 255 * opacity * (1 - Math.sqrt(Math.min(1, drawing[i] / top)));
+  }
+  return pixels;
+}
+
+/**
+ * The overlay's pixels for evidence: it thins where a cell speaks for the word, and is tinted where one speaks against
+ * it. Both grow linearly: with square roots, a little evidence against the word would tint half the photo.
+ *
+ * @param {Drawing} drawing
+ * @param {number} top in nats
+ * @param {Pick<Constants, 'overlay_color' | 'against_color' | 'opacity'>} constants
+ * @returns {Uint8ClampedArray<ArrayBuffer>} red, green, blue and opacity of each pixel
+ */
+export function evidencePixels(drawing, top, { overlay_color, against_color, opacity }) {
+  const pixels = new Uint8ClampedArray(4 * drawing.length);
+  for (let i = 0, at = 0; i < drawing.length; i++, at += 4) {
+    const strength = Math.min(1, Math.abs(drawing[i]) / top);
+    const tint = drawing[i] < 0 ? strength : 0;
+    for (let k = 0; k < 3; k++) pixels[at + k] = overlay_color[k] + tint * (against_color[k] - overlay_color[k]);
+    pixels[at + 3] = 255 * opacity * (drawing[i] > 0 ? 1 - strength : 1);
   }
   return pixels;
 }

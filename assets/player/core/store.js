@@ -1,10 +1,12 @@
-/** @import { Changed, Item, State } from '../types.d.ts' */
-import { unpack } from './overlay.js';
+/** @import { Caption, Changed, Evidence, Item, State } from '../types.d.ts' */
+import { unpack, unpackEvidence } from './overlay.js';
 
 /** @type {State} */
 const INITIAL = {
   item: null,
   caption: null,
+  evidence: null,
+  view: 'looked',
   word: 0,
   playing: false,
   speed: 1,
@@ -12,6 +14,7 @@ const INITIAL = {
   full: false,
   covered: false,
   sharedTop: null,
+  sharedEvidenceTop: null,
   press: null,
   chosen: null,
   guess: null,
@@ -40,6 +43,20 @@ const WAITING = {
 
 /** @param {Item} item */
 const captionOf = (item) => item.steered.at(-1) ?? item.captions[item.choice];
+
+/**
+ * What the state says of the caption that is shown.
+ * @param {Caption} caption
+ */
+const shows = (caption) => ({ caption, evidence: caption.evidence ?? null });
+
+/**
+ * Whether one of some parts of the state has changed.
+ *
+ * @param {Changed} changed
+ * @param {(keyof State)[]} parts
+ */
+export const changedAny = (changed, ...parts) => parts.some((part) => changed.has(part));
 
 /**
  * The one owner of what the player knows: its photos, and which word of which caption is shown, and how.
@@ -76,12 +93,20 @@ export class Store {
     const { item, caption, word } = this.#state;
     if (!item || !caption) throw new Error('No photo is open.');
     const maps = unpack(caption, item.side);
-    return { item, caption, word, text: caption.words[word].text, side: item.side, maps, map: maps[word] };
+    const { side } = item;
+    /** Null as long as it was not measured. */
+    const evidence = caption.evidence ? unpackEvidence(caption, caption.evidence, side) : null;
+    return { item, caption, word, text: caption.words[word].text, side, maps, map: maps[word], evidence };
   }
 
   /** Top of the scale that is in use. */
   get top() {
     return this.#state.sharedTop ?? this.shown.caption.top;
+  }
+
+  /** The end of the scale of evidence that is in use, in nats; 0 as long as there is none. */
+  get evidenceTop() {
+    return this.#state.sharedEvidenceTop ?? this.#state.evidence?.top ?? 0;
   }
 
   /**
@@ -122,7 +147,8 @@ export class Store {
    * @param {Item} item
    */
   open(item) {
-    this.set({ item, caption: captionOf(item), word: 0, playing: false, pointed: null }, ['item', 'caption', 'word']);
+    const caption = shows(captionOf(item));
+    this.set({ item, ...caption, word: 0, playing: false, pointed: null }, ['item', 'caption', 'word']);
   }
 
   /**
@@ -171,7 +197,18 @@ export class Store {
     this.#tellOf(item, 'changed');
     const caption = captionOf(item);
     if (item !== this.#state.item || caption === this.#state.caption) return;
-    this.set({ caption, word: Math.min(this.#state.word, caption.words.length - 1) });
+    this.set({ ...shows(caption), word: Math.min(this.#state.word, caption.words.length - 1) });
+  }
+
+  /**
+   * Keeps what mattered for the words of a caption.
+   *
+   * @param {Caption} caption
+   * @param {Evidence} evidence
+   */
+  addEvidence(caption, evidence) {
+    caption.evidence = evidence;
+    if (caption === this.#state.caption) this.set({ evidence });
   }
 
   /**
@@ -184,7 +221,7 @@ export class Store {
     this.#tellOf(item, 'removed');
     if (item !== this.#state.item) return;
     this.set({ panel: null });
-    this.set({ item: null, caption: null, word: 0, playing: false, pointed: null });
+    this.set({ item: null, caption: null, evidence: null, word: 0, playing: false, pointed: null });
     const others = [...this.#items.slice(at), ...this.#items.slice(0, at).reverse()];
     const next = others.find((each) => each.state === 'done');
     if (next) this.open(next);

@@ -6,6 +6,21 @@ export const percent = (share) => (share < 0.01 ? 'under 1 %' : `${Math.round(10
 /** @param {number} value in times uniform */
 export const times = (value) => `${value.toFixed(1)}\u00D7`;
 
+/**
+ * How much less or more probable something got.
+ * @param {number} nats by which its log-probability fell
+ */
+export const lessProbable = (nats) => {
+  if (Math.exp(Math.abs(nats)) < 1.05) return 'just as probable';
+  return `${factor(nats)} ${nats > 0 ? 'less' : 'more'} probable`;
+};
+
+/** @param {number} nats of either sign */
+export const factor = (nats) => {
+  const value = Math.exp(Math.abs(nats));
+  return value < 1.995 ? `${value.toFixed(2)}\u00D7` : times(value);
+};
+
 /** @param {Caption} caption */
 export const textOf = (caption) => caption.words.map((word) => word.text).join(' ');
 

@@ -86,6 +86,14 @@ export class ServerEngine {
     return (await this.#ask('candidates', item)).captions;
   }
 
+  /**
+   * @param {Item} item
+   * @param {string[]} words
+   */
+  evidence(item, words) {
+    return this.#ask('evidence', item, { words });
+  }
+
   /** @param {Item} item */
   async picture(item) {
     return (await this.#ask('picture', item)).url;
@@ -94,11 +102,12 @@ export class ServerEngine {
   /**
    * @param {FileKind} kind
    * @param {Item[]} items
+   * @param {boolean} evidence
    * @param {(done: number) => void} progress
    */
-  async save(kind, items, progress) {
-    let state = await this.#makeFile(kind, items, progress);
-    if (state.gone) state = await this.#makeFile(kind, items, progress); // a photo's time was over meanwhile
+  async save(kind, items, evidence, progress) {
+    let state = await this.#makeFile(kind, items, evidence, progress);
+    if (state.gone) state = await this.#makeFile(kind, items, evidence, progress); // a photo's time was over meanwhile
     return accept(state);
   }
 
@@ -135,9 +144,10 @@ export class ServerEngine {
    *
    * @param {FileKind} kind
    * @param {Item[]} items
+   * @param {boolean} evidence
    * @param {(done: number) => void} progress
    */
-  async #makeFile(kind, items, progress) {
+  async #makeFile(kind, items, evidence, progress) {
     for (const item of items) {
       if (item.source && (await this.#server.known({ key: item.key })).gone)
         await this.#send(item.source, item.attention);
@@ -147,7 +157,7 @@ export class ServerEngine {
       name,
       words: steered.at(-1)?.words.map((word) => word.text) ?? null,
     }));
-    let state = await this.#server.make_file({ kind, photos });
+    let state = await this.#server.make_file({ kind, photos, evidence });
     const { job } = state;
     while (!state.url && !state.error && !state.gone) {
       progress(state.done ?? 0);

@@ -1,7 +1,8 @@
-/** @import { App, Caption, Drawing, Panel, WordMap } from '../types.d.ts' */
-import { drawOverlay, fitCanvas } from '../core/canvas.js';
+/** @import { App, Caption, Panel, View, WordMap } from '../types.d.ts' */
 import { busy, calm, complaint, make, setState } from '../core/dom.js';
-import { mix, spread, unpack } from '../core/overlay.js';
+import { spread, unpack, unpackEvidence } from '../core/overlay.js';
+import { Pane } from '../core/pane.js';
+import { changedAny } from '../core/store.js';
 import { WordClock } from '../core/timeline.js';
 
 const NAME = 'Ways to attend';
@@ -17,15 +18,27 @@ const KINDS_OF_ATTENTION = {
  *
  * @typedef {object} Way
  * @property {HTMLElement} node
- * @property {HTMLImageElement} image
- * @property {HTMLCanvasElement} canvas
+ * @property {HTMLElement} pictures
+ * @property {Mini[]} minis
  * @property {HTMLElement[]} words
  * @property {HTMLElement} spread
+ * @property {HTMLElement} agreement
+ * @property {Caption} caption
+ * @property {number} side
  * @property {WordMap[]} maps
- * @property {WordMap | null} now
- * @property {Drawing | null} from
- * @property {Drawing | null} drawn
  */
+
+/**
+ * A small photo under a map of attention or, if signed, of evidence.
+ *
+ * @typedef {object} Mini
+ * @property {boolean} signed
+ * @property {HTMLImageElement} image
+ * @property {Pane} pane
+ */
+
+/** @type {Record<View, boolean[]>} */
+const MAPS = { looked: [false], mattered: [true], both: [false, true] }; // whether each is signed
 
 /**
  * The same photo with several kinds of attention, word by word in step.
@@ -43,49 +56,68 @@ export function compare({ find, store, captioning, constants, signal }, attentio
   let together = false; // they play
   /** @type {HTMLButtonElement | null} */
   let play = null;
+  let answer = make('div');
 
   const longest = () => Math.max(0, ...ways.map((way) => way.words.length));
 
   /**
+   * The word of a way that is shown: one that has no more words stays at its last.
    * @param {Way} way
-   * @param {number} share of the fade
    */
-  function paint(way, share) {
-    if (!way.now || !fitCanvas(way.canvas, way.image)) return;
+  const wordOf = ({ words }) => Math.min(step, words.length - 1);
+
+  /** @param {boolean} glides */
+  function aim(glides) {
     const { raw } = store.state;
-    way.drawn = mix(way.from, raw ? way.now.blocks : way.now.smooth, share);
-    drawOverlay(way.canvas, way.drawn, { top: store.top, sharp: raw, constants });
+    for (const way of ways) {
+      const evidence = way.caption.evidence && unpackEvidence(way.caption, way.caption.evidence, way.side);
+      for (const { signed, pane } of way.minis) {
+        const map = (signed ? evidence : way.maps)?.[wordOf(way)];
+        const top = signed ? store.evidenceTop : store.top;
+        pane.aim(map ? { drawing: raw ? map.blocks : map.smooth, top, signed } : null, raw, glides && !raw && !calm());
+      }
+    }
+  }
+
+  /** @param {number} share of the fade */
+  function paint(share) {
+    for (const { minis } of ways) for (const { pane } of minis) pane.paint(share);
   }
 
   const repaint = () => {
-    for (const way of ways) paint(way, 1);
+    aim(false);
+    paint(1);
   };
 
   const clock = new WordClock({
-    draw: (share) => {
-      for (const way of ways) paint(way, share);
-    },
+    draw: paint,
     playing: () => together,
     speed: () => store.state.speed,
     next: () => (step + 1 < longest() ? stepTo(step + 1) : setTogether(false)),
   });
 
+  /** Says what belongs to the word of each. */
+  function tell() {
+    for (const way of ways) {
+      const at = wordOf(way);
+      way.words.forEach((word, k) => {
+        word.classList.toggle('now', k === at);
+      });
+      const cells = spread(way.maps[at].cells);
+      way.spread.textContent = `spread over ${cells < 9.95 ? cells.toFixed(1) : Math.round(cells)} cells`;
+      way.agreement.textContent = way.caption.evidence?.words[at].sentence ?? '';
+      way.agreement.hidden = store.state.view === 'looked';
+    }
+  }
+
   /**
-   * All go to a word; one that has no more words stays at its last. The player goes with them.
+   * All go to a word. The player goes with them.
    * @param {number} next
    */
   function stepTo(next) {
     step = next;
-    for (const way of ways) {
-      const at = Math.min(step, way.words.length - 1);
-      way.from = calm() || store.state.raw ? null : way.drawn;
-      way.now = way.maps[at];
-      way.words.forEach((word, k) => {
-        word.classList.toggle('now', k === at);
-      });
-      const cells = spread(way.now.cells);
-      way.spread.textContent = `spread over ${cells < 9.95 ? cells.toFixed(1) : Math.round(cells)} cells`;
-    }
+    tell();
+    aim(true);
     if (step !== store.state.word && step < store.shown.caption.words.length) store.show(step);
     clock.begin(true);
   }
@@ -109,27 +141,58 @@ export function compare({ find, store, captioning, constants, signal }, attentio
    * @returns {Way}
    */
   function makeWay(name, caption, side) {
-    const image = make('img', { alt: '' });
-    const canvas = make('canvas');
+    const pictures = make('div', { className: 'minis' });
+    const agreement = make('p', { className: 'agrees' });
     const words = caption.words.map(({ text }) => make('span', { textContent: text }));
     const spreadOver = make('p', { className: 'spread' });
-    canvas.setAttribute('aria-hidden', 'true');
     const node = make(
       'section',
       { className: 'way' },
       make('h3', { textContent: name }),
       make('p', { textContent: KINDS_OF_ATTENTION[name] ?? '' }),
-      make('div', { className: 'mini' }, image, canvas),
+      pictures,
       make('p', { className: 'said' }, ...words.flatMap((word) => [word, ' '])),
       spreadOver,
+      agreement,
     );
     node.setAttribute('aria-label', `${name} attention`);
     const maps = unpack(caption, side);
-    /** @type {Way} */
-    const way = { node, image, canvas, words, spread: spreadOver, maps, now: null, from: null, drawn: null };
-    image.onload = () => paint(way, 1);
-    image.src = pictureUrl();
-    return way;
+    return { node, pictures, minis: [], words, spread: spreadOver, agreement, caption, side, maps };
+  }
+
+  /** Gives each the photos of the view. */
+  function drawMinis() {
+    for (const way of ways) {
+      const canvases = MAPS[store.state.view].map(() => make('canvas'));
+      way.minis = canvases.map((canvas, k) => {
+        const image = make('img', { alt: '', onload: repaint, src: pictureUrl() });
+        canvas.setAttribute('aria-hidden', 'true');
+        return { signed: MAPS[store.state.view][k], image, pane: new Pane(image, canvas, constants) };
+      });
+      const both = canvases.length > 1;
+      way.pictures.replaceChildren(
+        ...way.minis.map(({ signed, image }, k) => {
+          const tag = both ? [make('span', { className: 'tag', textContent: signed ? 'Mattered' : 'Looked' })] : [];
+          return make('div', { className: 'mini' }, image, canvases[k], ...tag);
+        }),
+      );
+    }
+  }
+
+  /** Measures what mattered for each way, if that is to be seen. */
+  async function measure() {
+    if (store.state.view === 'looked') return;
+    const mine = asked;
+    const { item } = store.shown;
+    try {
+      const found = await Promise.all(ways.map(({ caption }) => captioning.evidence(item, caption)));
+      if (mine !== asked || !ways.length) return;
+      store.set({ sharedEvidenceTop: Math.max(...found.map(({ top }) => top)) });
+      tell();
+      repaint();
+    } catch (error) {
+      if (mine === asked) answer.replaceChildren(complaint(error));
+    }
   }
 
   const pictureUrl = () => store.shown.item.url || store.shown.item.preview;
@@ -144,7 +207,7 @@ export function compare({ find, store, captioning, constants, signal }, attentio
     list.hidden = false;
     store.set({ sharedTop: Math.max(...found.map(({ caption }) => caption.top)) });
     play = make('button', { className: 'primary together', onclick: togglePlaying });
-    const answer = make('div', { className: 'answer' });
+    answer = make('div', { className: 'answer' });
     const choices = attentions.map((name) => {
       const button = make('button', { textContent: name });
       setState(button, 'aria-pressed', name === store.shown.item.attention);
@@ -165,13 +228,16 @@ export function compare({ find, store, captioning, constants, signal }, attentio
       answer,
     );
     setTogether(together);
+    drawMinis();
     stepTo(Math.min(store.state.word, longest() - 1));
+    measure();
   }
 
   /** @param {HTMLElement} place */
   async function ask(place) {
     ways = [];
     asked += 1;
+    store.set({ sharedEvidenceTop: null });
     const mine = asked;
     const { item, caption, side } = store.shown;
     if (!place.hasChildNodes()) place.append(make('p', { textContent: 'The network is looking\u2026' }));
@@ -191,11 +257,18 @@ export function compare({ find, store, captioning, constants, signal }, attentio
   }
 
   store.subscribe((changed) => {
-    if (ways.length && changed.has('raw')) repaint();
+    if (!ways.length) return;
+    if (changed.has('view')) {
+      drawMinis();
+      tell();
+      measure();
+    }
+    if (changedAny(changed, 'view', 'raw')) repaint();
   }, signal);
   store.subscribeToItems((item) => {
     if (item !== store.state.item) return;
-    for (const { image } of ways) if (image.src !== pictureUrl()) image.src = pictureUrl();
+    for (const { image } of ways.flatMap(({ minis }) => minis))
+      if (image.src !== pictureUrl()) image.src = pictureUrl();
   }, signal);
   const resized = new ResizeObserver(repaint);
   resized.observe(list);
@@ -220,7 +293,7 @@ export function compare({ find, store, captioning, constants, signal }, attentio
       ways = [];
       together = false;
       list.hidden = true;
-      store.set({ sharedTop: null });
+      store.set({ sharedTop: null, sharedEvidenceTop: null });
     },
   };
 }

@@ -32,7 +32,7 @@ export function save({ store, engine, say }) {
   async function download(kind, items, place) {
     const told = make('p', { textContent: 'Making the file\u2026' });
     place.replaceChildren(told);
-    const { url, name } = await engine.save(kind, items, (done) => {
+    const { url, name } = await engine.save(kind, items, evidence.checked, (done) => {
       if (items.length > 1) told.textContent = `${done} of ${items.length} photos\u2026`;
     });
     const link = make('a', { href: url, download: name, textContent: name, className: 'file' });
@@ -40,6 +40,8 @@ export function save({ store, engine, say }) {
     say(`${name} is ready.`);
     link.click();
   }
+
+  const evidence = make('input', { type: 'checkbox' });
 
   return {
     name: 'Save',
@@ -69,7 +71,9 @@ export function save({ store, engine, say }) {
           make('div', { className: 'row' }, ...buttons),
         );
       };
+      evidence.checked = store.state.view !== 'looked';
       place.replaceChildren(
+        make('label', { className: 'with-evidence' }, evidence, ' with what mattered for each word'),
         group('This photo', OF_ONE, () => [store.shown.item]),
         group('All photos here', OF_ALL, () => store.captioned),
         answer,

@@ -73,7 +73,7 @@ test('a file is asked for until it is there, and made again if its photos have l
   });
   /** @type {number[]} */
   const progress = [];
-  assert.deepEqual(await engine.save('json', [photo()], (done) => progress.push(done)), file);
+  assert.deepEqual(await engine.save('json', [photo()], true, (done) => progress.push(done)), file);
   assert.deepEqual(progress, [0, 0, 1]);
   assert.equal(asked.filter((each) => each.startsWith('POST')).length, 1);
   assert.equal(asked.filter((each) => each.startsWith('make_file')).length, 2);

@@ -1,6 +1,7 @@
 /** @import { App } from '../types.d.ts' */
 import { setState } from '../core/dom.js';
-import { times } from '../core/text.js';
+import { changedAny } from '../core/store.js';
+import { factor, times } from '../core/text.js';
 
 /**
  * What plays the caption, at which speed; smooth maps or bare cells; full screen; and the scale.
@@ -22,6 +23,22 @@ export function mountControls({ find, store, constants, signal }) {
     find('.scale .top').textContent = `${top < constants.clear ? '' : '\u2265 '}${times(top)}`;
   }
 
+  function drawEvidenceScale() {
+    const most = factor(store.evidenceTop);
+    const label = `Dark: as probable without the cell; clear: ${most} less probable; orange: ${most} more probable`;
+    find('.signed').setAttribute('aria-label', label);
+    find('.signed .against').textContent = `${most} more`;
+    find('.signed .for').textContent = `${most} less`;
+  }
+
+  /** The scales of what is shown. */
+  function chooseScales() {
+    const { view } = store.state;
+    for (const part of [find('.scale'), find('.meaning')]) part.hidden = view === 'mattered';
+    for (const part of [find('.signed'), find('.signed-meaning')])
+      part.hidden = view === 'looked' || !store.evidenceTop;
+  }
+
   store.subscribe((changed) => {
     const { state } = store;
     if (changed.has('playing')) {
@@ -38,7 +55,11 @@ export function mountControls({ find, store, constants, signal }) {
       raw.textContent = `${side}\u00D7${side} cells`;
       raw.title = `Show the model's own ${side} by ${side} numbers`;
     }
-    if (state.item && (changed.has('caption') || changed.has('sharedTop'))) drawScale();
+    if (state.item && changedAny(changed, 'caption', 'sharedTop')) drawScale();
+    if (state.item && changedAny(changed, 'caption', 'evidence', 'sharedEvidenceTop', 'view')) {
+      drawEvidenceScale();
+      chooseScales();
+    }
   }, signal);
 
   function toggleFull() {

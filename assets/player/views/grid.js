@@ -1,5 +1,7 @@
 /** @import { App } from '../types.d.ts' */
 import { make, setState } from '../core/dom.js';
+import { changedAny } from '../core/store.js';
+import { lessProbable } from '../core/text.js';
 
 /**
  * The model's cells over the photo: to read their numbers, to choose some, to guess one, or to point at one.
@@ -21,18 +23,20 @@ export function mountGrid({ find, store, signal }) {
   }
 
   function draw() {
-    const { raw, covered, press, chosen, guess } = store.state;
-    const { map } = store.shown;
+    const { raw, covered, press, chosen, guess, view } = store.state;
+    const { map, evidence, word } = store.shown;
+    const nats = view === 'mattered' ? evidence?.[word].cells : null; // null: attention
     if (side !== store.shown.side) makeCells(store.shown.side);
     grid.hidden = !(raw || press);
     grid.classList.toggle('numbers', raw && !covered);
     grid.classList.toggle('choosing', Boolean(press));
     if (grid.hidden) return;
     buttons.forEach((button, cell) => {
-      const value = map.cells[cell].toFixed(1);
+      const value = nats === null ? map.cells[cell].toFixed(1) : nats ? Math.exp(nats[cell]).toFixed(2) : '';
+      const meaning = nats ? `${lessProbable(nats[cell])} without it` : `${value} times uniform`;
       const place = `Row ${Math.floor(cell / side) + 1}, column ${(cell % side) + 1}`;
       button.textContent = raw && !covered ? value : '';
-      button.setAttribute('aria-label', covered ? place : `${place}: ${value} times uniform`);
+      button.setAttribute('aria-label', covered || !value ? place : `${place}: ${meaning}`);
       setState(button, 'aria-pressed', chosen ? chosen.has(cell) : null);
       button.classList.toggle('chosen', Boolean(chosen?.has(cell)));
       button.classList.toggle('guess', guess === cell);
@@ -40,8 +44,9 @@ export function mountGrid({ find, store, signal }) {
   }
 
   store.subscribe((changed) => {
-    const parts = /** @type {const} */ (['caption', 'word', 'raw', 'covered', 'press', 'chosen', 'guess']);
-    if (store.state.item && parts.some((part) => changed.has(part))) draw();
+    if (!store.state.item) return;
+    if (changedAny(changed, 'caption', 'evidence', 'view', 'word', 'raw', 'covered', 'press', 'chosen', 'guess'))
+      draw();
   }, signal);
 
   // ---- the pointer ----

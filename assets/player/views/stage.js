@@ -1,35 +1,57 @@
-/** @import { App, Drawing } from '../types.d.ts' */
-import { drawOverlay, fitCanvas } from '../core/canvas.js';
+/** @import { App, Shown } from '../types.d.ts' */
 import { calm } from '../core/dom.js';
-import { mix } from '../core/overlay.js';
+import { Pane } from '../core/pane.js';
+import { changedAny } from '../core/store.js';
 import { textOf } from '../core/text.js';
 import { WordClock } from '../core/timeline.js';
 
 /**
- * The big photo under its overlay, which glides from word to word.
+ * The big photo under its overlay, which glides from word to word; or twice, in step: where the word looked, and what
+ * mattered for it.
+ *
  * @param {App} app
  */
 export function mountStage({ find, store, constants, signal }) {
   const player = find('.player');
+  const stage = find('.stage');
   const photo = find('.frame img', HTMLImageElement);
-  const canvas = find('.frame canvas', HTMLCanvasElement);
-  /** @type {Drawing | null} */
-  let drawn = null; // what the canvas shows
-  /** @type {Drawing | null} */
-  let from = null; // what it glides from
+  const twin = find('.twin');
+  const twinPhoto = find('.twin img', HTMLImageElement);
+  const pane = new Pane(photo, find('.frame canvas', HTMLCanvasElement), constants);
+  const twinPane = new Pane(twinPhoto, find('.twin canvas', HTMLCanvasElement), constants);
 
-  const target = () => (store.state.raw ? store.shown.map.blocks : store.shown.map.smooth);
+  /** @returns {Shown} */
+  function looked() {
+    const { map } = store.shown;
+    return { drawing: store.state.raw ? map.blocks : map.smooth, top: store.top, signed: false };
+  }
+
+  /** @returns {Shown | null} */
+  function mattered() {
+    const { evidence, word } = store.shown;
+    if (!evidence) return null;
+    const { blocks, smooth } = evidence[word];
+    return { drawing: store.state.raw ? blocks : smooth, top: store.evidenceTop, signed: true };
+  }
+
+  /** @param {boolean} glides */
+  function aim(glides) {
+    const { view, raw, covered } = store.state;
+    pane.aim(covered ? null : view === 'mattered' ? mattered() : looked(), raw, glides && !raw);
+    twinPane.aim(covered || view !== 'both' ? null : mattered(), raw, glides && !raw);
+  }
 
   /** @param {number} share */
   function paint(share) {
-    drawn = mix(from, target(), share);
-    if (fitCanvas(canvas, photo) && !store.state.covered)
-      drawOverlay(canvas, drawn, { top: store.top, sharp: store.state.raw, constants });
+    pane.paint(share);
+    twinPane.paint(share);
   }
 
-  const repaint = () => {
-    if (store.state.item) paint(1);
-  };
+  function repaint() {
+    if (!store.state.item) return;
+    aim(false);
+    paint(1);
+  }
 
   const clock = new WordClock({
     draw: paint,
@@ -41,16 +63,20 @@ export function mountStage({ find, store, constants, signal }) {
   function showPicture() {
     const { item } = store.state;
     const url = item?.url || item?.preview;
-    if (url && photo.getAttribute('src') !== url) photo.src = url;
+    if (!url) return;
+    for (const image of [photo, twinPhoto]) if (image.getAttribute('src') !== url) image.src = url;
   }
 
   store.subscribe((changed) => {
-    const { item, playing, covered, sharedTop } = store.state;
+    const { item, playing, covered, sharedTop, view } = store.state;
     player.classList.toggle('covered', covered);
     player.classList.toggle('comparing', sharedTop !== null);
+    player.classList.toggle('both', view === 'both');
+    twin.hidden = view !== 'both';
     if (changed.has('item')) {
       player.hidden = !item;
-      drawn = null;
+      pane.aim(null, false, false); // maps do not glide from photo to photo
+      twinPane.aim(null, false, false);
       showPicture();
     }
     if (!item) {
@@ -58,10 +84,11 @@ export function mountStage({ find, store, constants, signal }) {
       return;
     }
     if (changed.has('caption')) photo.alt = textOf(store.shown.caption);
-    if (changed.has('caption') || changed.has('word') || changed.has('raw') || (changed.has('playing') && playing)) {
-      from = calm() || store.state.raw ? null : drawn;
-      clock.begin(from !== null);
-    } else if (changed.has('covered') || changed.has('sharedTop') || changed.has('full')) repaint();
+    if (changedAny(changed, 'caption', 'word', 'raw', 'view') || (changed.has('playing') && playing)) {
+      const glides = !calm() && !store.state.raw && !changed.has('item');
+      aim(glides);
+      clock.begin(glides);
+    } else if (changedAny(changed, 'evidence', 'covered', 'sharedTop', 'sharedEvidenceTop', 'full')) repaint();
   }, signal);
 
   store.subscribeToItems((item) => {
@@ -71,13 +98,14 @@ export function mountStage({ find, store, constants, signal }) {
   photo.addEventListener(
     'load',
     () => {
-      find('.frame').style.setProperty('--ratio', String(photo.naturalWidth / photo.naturalHeight));
+      stage.style.setProperty('--ratio', String(photo.naturalWidth / photo.naturalHeight));
       repaint();
     },
     { signal },
   );
+  twinPhoto.addEventListener('load', repaint, { signal });
   const resized = new ResizeObserver(repaint);
-  resized.observe(find('.stage'));
+  resized.observe(stage);
   signal.addEventListener('abort', () => {
     resized.disconnect();
     clock.stop();
