@@ -1,4 +1,4 @@
-/** @import { Engine } from '../types.d.ts' */
+/** @import { Engine, Evidence, Item } from '../types.d.ts' */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Captioning } from '../core/captioning.js';
@@ -215,4 +215,37 @@ test('a photo on its way when another attention is chosen gets its caption too',
     store.items.map(({ key }) => key),
     ['one', 'two'],
   );
+});
+
+test('the evidence of a caption is asked for once, by the key it was written with, and again if that failed', async () => {
+  /** @type {string[]} */
+  const asked = [];
+  /** @type {Evidence} */
+  const evidence = { nats: 'AAAAAA==', top: 1, words: [{ kept: 1, sentence: 'Yes.', unplaced: false }] };
+  let broken = true;
+  /** @type {Engine} */
+  const engine = {
+    ...OFFLINE,
+    attend: async (item, attention) => ({ ...answerOf(`${item.name} with ${attention}`), key: `${attention}-k` }),
+    evidence: async ({ key, attention }, words) => {
+      asked.push(`${key} ${attention} ${words}`);
+      await wait(1);
+      if (broken) throw new Error('Please try again.');
+      return evidence;
+    },
+  };
+  const store = new Store();
+  const captioning = new Captioning({ store, engine, say: () => {}, photoFiles: null, largest: 0, most: 1 });
+  /** @type {Item} */
+  const item = store.add({ name: 'x', state: 'done', ...answerOf('dog'), key: 'softmax-k', attention: 'softmax' });
+  const [caption] = item.captions;
+  await assert.rejects(captioning.evidence(item, caption), /try again/);
+  broken = false;
+  const both = await Promise.all([captioning.evidence(item, caption), captioning.evidence(item, caption)]);
+  assert.deepEqual(both, [evidence, evidence]);
+  assert.equal(await captioning.evidence(item, caption), evidence);
+  assert.equal(item.captions[0].evidence, evidence);
+  const { captions } = await captioning.attend(item, 'hard');
+  await captioning.evidence(item, captions[0]);
+  assert.deepEqual(asked, ['softmax-k softmax dog', 'softmax-k softmax dog', 'hard-k hard x with hard']);
 });

@@ -76,11 +76,13 @@ test('a file is asked for until it is there, and made again if its photos have l
   assert.deepEqual(await engine.save('json', [photo()], true, (done) => progress.push(done)), file);
   assert.deepEqual(progress, [0, 0, 1]);
   assert.equal(asked.filter((each) => each.startsWith('POST')).length, 1);
-  assert.equal(asked.filter((each) => each.startsWith('make_file')).length, 2);
+  const made = asked.filter((each) => each.startsWith('make_file'));
+  const question = { kind: 'json', photos: [{ key: 'k', name: 'x.jpg', words: null }], evidence: true };
+  assert.deepEqual(made, Array(2).fill(`make_file ${JSON.stringify(question)}`));
 });
 
 test('offline nothing can be asked', async () => {
-  for (const question of /** @type {const} */ (['caption', 'steer', 'occlude', 'save']))
+  for (const question of /** @type {const} */ (['caption', 'steer', 'occlude', 'evidence', 'save']))
     assert.equal(OFFLINE.can(question), false);
   await assert.rejects(OFFLINE.steer(photo(), ['a']), /without the network/);
 });

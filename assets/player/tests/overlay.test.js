@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attended, blocks, fineSide, mix, overlayPixels, smooth, spread, unpack } from '../core/overlay.js';
+import {
+  attended,
+  blocks,
+  evidencePixels,
+  fineSide,
+  mix,
+  overlayPixels,
+  smooth,
+  smoothEvidence,
+  spread,
+  unpack,
+  unpackEvidence,
+} from '../core/overlay.js';
 
 const SIDES = [2, 8, 10];
 const PYTHON_VALUES = [
@@ -10,6 +22,16 @@ const PYTHON_VALUES = [
   [31, 32, 0.936868],
   [40, 5, 0.990364],
   [63, 63, 1.688167],
+];
+
+const PYTHON_EVIDENCE = [
+  [0, 0, 0.648421],
+  [0, 63, -0.256704],
+  [16, 20, 0.400041],
+  [31, 32, 0.167013],
+  [40, 5, 0.006654],
+  [63, 63, 1.290174],
+  [20, 40, -0.068523],
 ];
 
 /**
@@ -126,4 +148,40 @@ test('the overlay is clear from the top on, and thins with the square root', () 
   const pixels = overlayPixels(Float32Array.of(0, 2, 8, 20), 8, constants);
   assert.deepEqual([...pixels.slice(0, 4)], [8, 10, 24, 204]);
   assert.deepEqual([pixels[7], pixels[11], pixels[15]], [102, 0, 0]);
+});
+
+test('the smooth drawing of evidence has the values of capmodel.output.overlay.smooth_evidence', () => {
+  // smooth_evidence(numpy.array([[0.5, -0.2], [0, 1.0]]), 64, 64)[row, column]
+  const drawing = smoothEvidence(Float32Array.of(0.5, -0.2, 0, 1), 2);
+  for (const [row, column, expected] of PYTHON_EVIDENCE)
+    assert.ok(Math.abs(drawing[row * 64 + column] - expected) < 1e-5, `${row}, ${column}`);
+});
+
+test('evidence is clear where it speaks for the word, dark where it says nothing, tinted where it speaks against', () => {
+  /** @type {[number, number, number]} */
+  const dark = [8, 10, 24];
+  /** @type {[number, number, number]} */
+  const orange = [214, 72, 20];
+  const constants = { overlay_color: dark, against_color: orange, opacity: 0.8 };
+  const pixels = evidencePixels(Float32Array.of(0, 0.5, 2, 5, -1, -5), 2, constants);
+  assert.deepEqual([...pixels.slice(0, 4)], [8, 10, 24, 204]);
+  assert.deepEqual([pixels[7], pixels[11], pixels[15]], [153, 0, 0]);
+  assert.deepEqual([...pixels.slice(16, 20)], [111, 41, 22, 204]);
+  assert.deepEqual([...pixels.slice(20, 24)], [214, 72, 20, 204]);
+});
+
+test('evidence keeps its sign, word by word', () => {
+  const maps = [Float32Array.of(0.5, -0.2, 0, 1), Float32Array.of(-1, -2, -3, -4)];
+  const nats = Buffer.from(Float32Array.from(maps.flatMap((cells) => [...cells])).buffer).toString('base64');
+  const caption = captionOf([peaked(2, 0), peaked(2, 1)]);
+  const found = unpackEvidence(caption, { nats, top: 1, words: [] }, 2);
+  found.forEach(({ cells, blocks }, k) => {
+    assert.deepEqual(cells, maps[k]);
+    assert.equal(blocks[63], maps[k][1]);
+  });
+  assert.deepEqual(
+    found.map(({ peak }) => peak),
+    [1, -1],
+  );
+  assert.throws(() => unpackEvidence(caption, { nats, top: 1, words: [] }, 8), /8×8/);
 });

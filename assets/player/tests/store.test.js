@@ -134,3 +134,33 @@ test('nobody is told any more when the player is taken out', () => {
   assert.equal(heard.length, 3);
   assert.deepEqual(told, []);
 });
+
+test('evidence belongs to its caption and is told if that is shown', () => {
+  const { store, items, told } = storeWith('one two', 'three');
+  const [best, other] = items[0].captions;
+  const nats = Buffer.from(new Float32Array(SIDE * SIDE * 2).fill(0.5).buffer).toString('base64');
+  const evidence = { nats, top: 0.7, words: [] };
+  store.open(items[0]);
+  told.length = 0;
+  assert.equal(store.shown.evidence, null);
+  assert.equal(store.evidenceTop, 0);
+  store.addEvidence(other, evidence);
+  assert.deepEqual(told, []);
+  store.addEvidence(best, evidence);
+  assert.deepEqual(told, [['evidence']]);
+  const { evidence: maps } = store.shown;
+  assert.deepEqual(
+    maps?.map(({ peak }) => peak),
+    [0.5, 0.5],
+  );
+  assert.equal(store.evidenceTop, 0.7);
+  store.set({ sharedEvidenceTop: 2 });
+  assert.equal(store.evidenceTop, 2);
+  store.open(items[1]);
+  assert.equal(store.state.evidence, null);
+  assert.equal(store.shown.evidence, null);
+  store.open(items[0]);
+  assert.equal(store.state.evidence, evidence);
+  store.remove(items[0]);
+  assert.equal(store.state.evidence, null);
+});
