@@ -99,7 +99,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--evidence",
         action="store_true",
-        help="also measure what mattered for each word; --json and --figure show it",
+        help="also measure what mattered for each word; --json, --figure and --html show it",
     )
     parser.add_argument("--gif", type=Path, metavar="OUT.gif", help="animate the attention, word by word")
     parser.add_argument("--mp4", type=Path, metavar="OUT.mp4", help="the same as a video")

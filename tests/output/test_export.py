@@ -1,8 +1,10 @@
 """Files to take home hold what the captions say, and nothing that a name could smuggle in."""
 
 import csv
+import io
 import json
 import zipfile
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image
 from support.captions import UNIFORM, make_caption, peaked
 from support.web import canvas, open_page
 
-from capmodel.caption import CaptionedPhoto
+from capmodel.caption import CaptionedPhoto, Evidence
 from capmodel.output.animation import VIDEO_SIDE, save_gif, save_mp4
 from capmodel.output.export import KINDS, export
 
@@ -58,6 +60,20 @@ def test_the_zip_holds_everything_under_plain_names(tmp_path):
     assert "<script>alert(1)" not in page
     assert "http://" not in page
     assert "https://" not in page
+
+
+def test_the_zip_holds_evidence_where_captions_have_it(tmp_path):
+    photo = make_captioned_photo()
+    nats = np.random.default_rng(0).normal(size=(3, 8, 8)).astype(np.float32)
+    told = replace(photo.captions[0], evidence=Evidence(nats, np.float32([0.5, 1.0, 0.2]), "grid"))
+    export([replace(photo, captions=[told]), photo], "zip", tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        first, second = json.loads(archive.read("captions.json"))
+        assert [word["kept"] for word in first["words"]] == pytest.approx([0.5, 1.0, 0.2])
+        assert "kept" not in second["words"][0]
+        assert archive.read("photos.html").count(b'"evidence": {') == 1
+        heights = [Image.open(io.BytesIO(archive.read(name))).height for name in archive.namelist() if "sheet" in name]
+    assert heights[0] > 1.5 * heights[1]  # a second row
 
 
 @pytest.mark.parametrize("shape", [(300, 901, 3), (901, 300, 3), (121, 163, 3)])

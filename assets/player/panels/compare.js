@@ -73,8 +73,12 @@ export function compare({ find, store, captioning, constants, signal }, attentio
       const evidence = way.caption.evidence && unpackEvidence(way.caption, way.caption.evidence, way.side);
       for (const { signed, pane } of way.minis) {
         const map = (signed ? evidence : way.maps)?.[wordOf(way)];
-        const top = signed ? store.evidenceTop : store.top;
-        pane.aim(map ? { drawing: raw ? map.blocks : map.smooth, top, signed } : null, raw, glides && !raw && !calm());
+        const top = signed ? store.state.sharedEvidenceTop : store.top; // null until all are measured
+        pane.aim(
+          map && top ? { drawing: raw ? map.blocks : map.smooth, top, signed } : null,
+          raw,
+          glides && !raw && !calm(),
+        );
       }
     }
   }

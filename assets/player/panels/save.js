@@ -73,7 +73,12 @@ export function save({ store, engine, say }) {
       };
       evidence.checked = store.state.view !== 'looked';
       place.replaceChildren(
-        make('label', { className: 'with-evidence' }, evidence, ' with what mattered for each word'),
+        make(
+          'label',
+          { className: 'with-evidence' },
+          evidence,
+          ' with what mattered for each word (not in GIF, video and table)',
+        ),
         group('This photo', OF_ONE, () => [store.shown.item]),
         group('All photos here', OF_ALL, () => store.captioned),
         answer,
