@@ -52,7 +52,8 @@ def add_evidence(
     """The caption with its evidence, and the photo's grid, which is computed from the square if it is None."""
     captioner = captioners[kind]
     if grid is None:
-        seen = captioner.encode([square] if square is not None else [])
+        assert square is not None
+        seen = captioner.encode([square])
     else:
         seen = torch.from_numpy(grid)[None].to(next(captioner.model.parameters()).device)
     return captioner.add_evidence(seen, [caption])[0], seen[0].cpu().numpy()

@@ -130,6 +130,17 @@ def test_both_play_in_step(surfer, measured):
     assert left["x"] + left["width"] <= right["x"]
 
 
+def test_pointing_at_a_place_lights_the_words_for_which_it_mattered(surfer, measured):
+    show(surfer, "mattered")
+    nats = measured.evidence.nats
+    box = surfer.locator(".frame").bounding_box()
+    row, column = divmod(int(nats.max(0).argmax()), 8)
+    surfer.mouse.move(box["x"] + (column + 0.5) * box["width"] / 8, box["y"] + (row + 0.5) * box["height"] / 8)
+    lit = surfer.locator(".words button").evaluate_all("all => all.map(each => each.classList.contains('lit'))")
+    assert lit == [float(each[row, column]) >= np.log(1.2) for each in nats]
+    assert any(lit)
+
+
 def test_m_changes_the_map(surfer):
     for view in ("mattered", "both", "looked", "mattered"):
         surfer.locator("body").press("m")
