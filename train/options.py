@@ -82,6 +82,9 @@ def add_regularization(parser: ArgumentParser, *, dropout: float, word_dropout: 
     )
     parser.add_argument("--doubly-stochastic", type=float, default=0.0, help="weight of the penalty on neglected cells")
     parser.add_argument("--entropy", type=float, default=0.0, help="weight of the penalty on flat maps")
+    parser.add_argument(
+        "--evidence", type=float, default=0.0, help="weight of what pulls attention to where it matters"
+    )
 
 
 def regularization(options: Namespace) -> Regularization:
@@ -92,4 +95,5 @@ def regularization(options: Namespace) -> Regularization:
         entropy=options.entropy,
         cell_dropout=options.cell_dropout,
         word_dropout=options.word_dropout,
+        evidence=options.evidence,
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from capmodel.caption import Caption
+from capmodel.caption import Caption, Evidence
 from capmodel.output.overlay import (
     CLEAR,
     evidence_top,
@@ -54,7 +54,7 @@ def save_figure(photo: np.ndarray, caption: Caption, path: Path) -> None:
     if caption.evidence:
         first, *mattered = axes[1::2].flat
         notes.append(_draw_mattered(mattered, photo, caption))
-        _draw_scale(first, evidence_top(caption.evidence))
+        _draw_scale(first, caption.evidence)
         for row, axis in enumerate(axes[:, 0]):
             axis.set_ylabel(("looked", "mattered")[row % 2], fontsize=11, color="0.4")
     figure.suptitle(caption.text, fontsize=14)
@@ -81,17 +81,24 @@ def _draw_mattered(axes: "list[Axes]", photo: np.ndarray, caption: Caption) -> s
     for axis, nats, kept in zip(axes, caption.evidence.nats, caption.evidence.kept, strict=False):
         axis.imshow(overlay_evidence(photo, smooth_evidence(nats, *photo.shape[:2]), top))
         axis.set_xlabel(f"{np.exp(nats.max()):.1f}x · keeps {kept:.0%}", fontsize=9)
+    change = (
+        "more probable the word is with its top cell alone"
+        if caption.evidence.alone
+        else "less probable the word is without its top cell"
+    )
     return (
-        "Mattered: how many times less probable the word is without its top cell, and how much of its probability it "
-        "keeps without all cells.\nClear cells speak for the word, orange ones against it."
+        f"Mattered: how many times {change}, and how much of its probability it keeps without all cells.\n"
+        "Clear cells speak for the word, orange ones against it."
     )
 
 
-def _draw_scale(axis: "Axes", top: float) -> None:
-    """The colors of evidence, from -top to top, on grey."""
+def _draw_scale(axis: "Axes", evidence: Evidence) -> None:
+    """The colors of evidence on grey, between the ends of its scale."""
+    top = evidence_top(evidence)
     nats = np.tile(np.linspace(-top, top, 256, dtype=np.float32), (24, 1))
     axis.imshow(overlay_evidence(np.full((*nats.shape, 3), 200, np.uint8), nats, top), extent=(-top, top, 0, top / 4))
     axis.set_xlim(-1.5 * top, 1.5 * top)  # room for the numbers at its ends
     most = np.exp(top)
     axis.set_xticks([-top, 0, top], [f"1/{most:.3g}", "1", f"{most:.3g}"], fontsize=9, color="0.4")
-    axis.set_xlabel("times less probable\nwithout it", **SMALL)
+    scale = "times more probable\nwith it alone" if evidence.alone else "times less probable\nwithout it"
+    axis.set_xlabel(scale, **SMALL)

@@ -138,7 +138,7 @@ def test_a_bad_photo_stays_bad_and_its_file_goes(serve, tiny_captioner):
         photo = add(service, LETTER)
         assert len(service.store.files()) == 1
         for _ in range(2):
-            with pytest.raises(PhotoError, match="not a photo"):
+            with pytest.raises(PhotoError, match="damaged or of a rare kind"):
                 result_of(service.caption(photo, "softmax"))
         assert service.store.files() == []
 

@@ -90,4 +90,4 @@ def _texts(value: Any, path: Path, where: int | str) -> list[str]:
         return [value]
     if isinstance(value, Iterable) and not isinstance(value, Mapping):
         return [caption for each in value for caption in _texts(each, path, where)]
-    raise DataError(f"{at(path, where)}: the caption is neither text nor a list of texts, but {type(value).__name__}.")
+    raise DataError(f"{at(path, where)}: the caption must be text or a list of texts, not {quoted(value)}.")

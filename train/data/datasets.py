@@ -10,7 +10,7 @@ from train.data.layouts import LAYOUTS, Layout
 from train.data.photo_folders import is_file
 from train.data.rows import SPLITS, Row, clean_captions, split_of
 
-SKIP = "Mend this, or leave such photos out with --skip-bad."
+SKIP = "Correct this, or leave such photos out with --skip-bad."
 HINT = (
     "Flickr8k is at https://www.kaggle.com/datasets/adityajn105/flickr8k, Karpathy's splits are at "
     "https://cs.stanford.edu/people/karpathy/deepimagesent/, and your own photos need a metadata.csv with "
@@ -126,7 +126,7 @@ def _leave_out(rows: list[Row], bad: list[Row], fault: str, split: str, skip_bad
     if not bad:
         return rows
     photos = {row.photo: row.place for row in bad}
-    shown = some([f"{photo} ({place})" for photo, place in photos.items()])
+    shown = some([f"{photo} ({place})" if place != str(photo) else place for photo, place in photos.items()])
     said = f"{fault} {len(photos)} of the {len({row.photo for row in rows})} {split} photos: {shown}."
     if not skip_bad:
         raise DataError(f"{said} {SKIP}")

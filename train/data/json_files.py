@@ -71,7 +71,13 @@ def _parse(path: Path, text: str, line: int | None) -> Any:
     except json.JSONDecodeError as error:
         where = line or error.lineno
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-            raise DataError(f"{at(path, where)}: the JSON breaks off; the file may be cut short.") from error
-        raise DataError(f"{at(path, where)}: this is not JSON ({error.msg}, column {error.colno}).") from error
+            raise DataError(
+                f"{at(path, where)}: the JSON breaks off here; the file may be cut short, so copy or download it again."
+            ) from error
+        raise DataError(
+            f"{at(path, where)}: this is not JSON ({error.msg}, column {error.colno}); correct the line."
+        ) from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, or as many brackets in each other
-        raise DataError(f"{at(path, line)}: the JSON cannot be read ({error}).") from error
+        raise DataError(
+            f"{at(path, line)}: the JSON has brackets in too many brackets, or too long a number."
+        ) from error

@@ -46,7 +46,7 @@ def read_text(path: Path) -> str:
         raise DataError(f"{at(path, line)}: {found}; save the file in UTF-8.") from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise DataError(f"{at(path, line)}: a character is zero, as in text in UTF-16; save the file in UTF-8.")
+        raise DataError(f"{at(path, line)}: a NUL character, as UTF-16 text has them; save the file in UTF-8.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

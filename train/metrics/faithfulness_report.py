@@ -113,7 +113,7 @@ def interval(values: np.ndarray, photo: np.ndarray, seed: int) -> dict:
 def draw_report(report: dict, path: Path) -> None:
     """A row for each model: deletion, insertion, and the fall when k cells are hidden."""
     models, cells = report["models"], report["settings"]["cells"]
-    figure = Figure(figsize=(15, 4 * len(models) + 1.5), layout="constrained")
+    figure = Figure(figsize=(15, 7 * len(models) + 1.5), layout="constrained")
     axes = figure.subplots(len(models), 3, squeeze=False, sharex="col", sharey="col")
     for row, (label, model) in zip(axes, models.items(), strict=True):
         for axis, curve in zip(row, CURVES, strict=False):

@@ -8,9 +8,15 @@ from torch.nn import functional as F
 
 from capmodel.decoding.tokenizer import PAD, START, UNKNOWN
 from capmodel.model.decoder import Decoder
+from capmodel.model.fast_decoder import FastDecoder
 from capmodel.model.normalizers import Hard
 from train.fit import Batch
 from train.metrics.attention import entropy
+from train.objectives.evidence import evidence_loss, token_evidence
+
+EVIDENCE_PHOTOS = (
+    4  # of a batch whose evidence is measured, with one caption each: that takes about as long as the rest
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Regularization:
         word_dropout: probability of a token to be read as the unknown one, so that the decoder has to look
             where it could have gone on from memory: Bowman et al. (2016), "Generating Sentences from a
             Continuous Space".
+        evidence: weight of the divergence of attention from the evidence for each token, in nats.
     """
 
     label_smoothing: float = 0.1
@@ -35,6 +42,7 @@ class Regularization:
     entropy: float = 0.0
     cell_dropout: float = 0.0
     word_dropout: float = 0.0
+    evidence: float = 0.0
 
 
 class TeacherForcing(nn.Module):
@@ -69,6 +77,11 @@ class TeacherForcing(nn.Module):
             loss = loss + wanted.entropy * (entropy(weights.float()) * real).sum()
         if wanted.doubly_stochastic:
             loss = loss + wanted.doubly_stochastic * (unevenness(weights.float(), real) * real.sum(-1)).sum()
+        if wanted.evidence:
+            some = slice(EVIDENCE_PHOTOS)
+            lost = token_evidence(FastDecoder(self.decoder), grid[some].detach(), tokens[some, 0])
+            stand_for = real.sum() / real[some, 0].sum()  # tokens of the batch for each of these
+            loss = loss + wanted.evidence * stand_for * evidence_loss(weights[some, 0].float(), *lost)
         return {"loss": loss / batch["targets"]}
 
 

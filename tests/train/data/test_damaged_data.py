@@ -46,8 +46,8 @@ DAMAGED = {
     "cp1252 in tokens": (TOKENS, "a.jpg#0\tA\n\nb.jpg#0\tCafé".encode("cp1252"), ", line 3: the byte 0xE9"),
     "cp1252 beside a photo": ("a.txt", "A\nCafé".encode("cp1252"), ", line 2: the byte 0xE9"),
     "half of UTF-16": (CSV, (HEAD + "a.jpg,A\n").encode("utf-16")[:-1], ": the byte"),
-    "UTF-16 without a mark": (CSV, (HEAD + "a.jpg,A\n").encode("utf-16-le"), ", line 1: a character is zero"),
-    "a zero": (CSV, HEAD + "a.jpg,A\nb.jpg,A\0B\n", ", line 3: a character is zero"),
+    "UTF-16 without a mark": (CSV, (HEAD + "a.jpg,A\n").encode("utf-16-le"), ", line 1: a NUL character"),
+    "a zero": (CSV, HEAD + "a.jpg,A\nb.jpg,A\0B\n", ", line 3: a NUL character"),
     "a spreadsheet": (CSV, b"PK\x03\x04...", " is a spreadsheet or a zip archive: save it as text (CSV UTF-8), or unpack it."),
     "an old spreadsheet": (CSV, b"\xd0\xcf\x11\xe0...", " is a spreadsheet: save it as text (CSV UTF-8)."),
     "compressed": (LINES, b"\x1f\x8b...", " is compressed: unpack it."),
@@ -59,22 +59,22 @@ DAMAGED = {
     "a row without a photo": (CSV, HEAD + "a.jpg,A\n,A dog\n", ", line 3: there is no name of a photo in file_name."),
     "a number for a photo": (LINES, '{"file_name": 7, "text": "A"}', ", line 1: there is no name of a photo in file_name."),
     "a number for a caption": (LINES, '{"file_name": "a.jpg", "text": 7}',
-        ", line 1: the caption is neither text nor a list of texts, but int."),
-    "an object for a caption": (LINES, '{"file_name": "a.jpg", "text": {"en": "A"}}', "but dict."),
+        ", line 1: the caption must be text or a list of texts, not 7."),
+    "an object for a caption": (LINES, '{"file_name": "a.jpg", "text": {"en": "A"}}', "not {\"en\": \"A\"}."),
     "an unknown split": (CSV, "file_name,text,split\na.jpg,A,holdout\n",
         ", line 2: \"holdout\" is no split; train, dev and test are."),
     "a line that is no JSON": (LINES, '{"file_name": "a.jpg", "text": "A"}\nfile_name: b.jpg\n', ", line 2: this is not JSON"),
     "a line that breaks off": (LINES, '{"file_name": "a.jpg", "text": "A"}\n{"file_name": "b.jpg", "te',
-        ", line 2: the JSON breaks off; the file may be cut short."),
+        ", line 2: the JSON breaks off here; the file may be cut short, so copy or download it again."),
     "a list in a line": (LINES, '{"file_name": "a.jpg", "text": "A"}\n["b.jpg", "B"]\n',
         ', line 2: ["b.jpg", "B"] stands where an object {...} belongs.'),
-    "endless brackets": (LINES, '{"file_name": ' + "[" * 100_000, ", line 1: the JSON cannot be read ("),
-    "an endless number": (LINES, '{"file_name": "a.jpg", "text": "A", "id": ' + "9" * 5000 + "}", "the JSON cannot be read ("),
+    "endless brackets": (LINES, '{"file_name": ' + "[" * 100_000, ", line 1: the JSON has brackets in too many brackets"),
+    "an endless number": (LINES, '{"file_name": "a.jpg", "text": "A", "id": ' + "9" * 5000 + "}", "or too long a number."),
     "half a character": (LINES, '{"file_name": "a.jpg", "text": "A \\ud83d dog"}',
         ", line 1: \\ud83d is half a character; remove it from the caption."),
     "no number sign": (TOKENS, "a.jpg#0\tA\nb.jpg A dog\n",
-        ", line 2: a photo's name, # and a number, a tab and a caption belong here."),
-    "Karpathy's, cut": (KARPATHY, images({})[:-20], ", line 1: the JSON breaks off"),
+        ", line 2: this line needs a photo's name, # and a number, a tab and a caption, as in `dog.jpg#0<tab>A dog`."),
+    "Karpathy's, cut": (KARPATHY, images({})[:-20], ", line 1: the JSON breaks off here"),
     "Karpathy's, a list": (KARPATHY, "[]", ": [] stands where an object {...} belongs."),
     "Karpathy's, no images": (KARPATHY, '{"photos": []}', ': \'images\' is missing; there is ["photos"].'),
     "Karpathy's, no sentences": (KARPATHY, without("sentences"), ", image 1: 'sentences' is missing"),
@@ -122,7 +122,7 @@ LACKING = {
         ", image 2",
     ),
     "COCO's without annotations": (COCO, coco([]), "a.jpg", ", image 1"),
-    "a photo without a text beside it": ("a.txt", "A", "b.jpg", "b.jpg)"),
+    "a photo without a text beside it": ("a.txt", "A", "b.jpg", "b.jpg."),
     "a photo that is not there": (CSV, HEAD + "a.jpg,A\nz.jpg,B\n", "z.jpg", ", line 3"),
     "a name that no file can have": (LINES, '{"file_name": "\\u0000", "text": "A"}', "", ", line 1"),
     "a name that is too long": (CSV, HEAD + "z" * 300 + ".jpg,A\n", "z" * 50, ", line 2"),
@@ -171,7 +171,7 @@ def test_many_faults_are_counted_and_the_first_are_named(tmp_path):
         "file_name,text,split\na.jpg,A,train\n" + "".join(f"{n}.jpg,B,train\n" for n in range(9)),
     )
     with pytest.raises(
-        DataError, match=r"^No file for 9 of the 10 train photos: .*0\.jpg.*4\.jpg.*; and 4 more\. Mend"
+        DataError, match=r"^No file for 9 of the 10 train photos: .*0\.jpg.*4\.jpg.*; and 4 more\. Correct"
     ):
         load_split(tmp_path, "train")
 

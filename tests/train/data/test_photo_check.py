@@ -99,4 +99,6 @@ def test_every_script_names_a_damaged_photo(script, data, tmp_path, tiny_caption
     bad = {evaluate: "d.jpg", faithfulness: "c.jpg"}.get(script, "b.jpg")
     with pytest.raises(DataError) as caught:
         script.main(["--data", str(data), *arguments, *out])
-    assert str(caught.value).startswith(f"1 of 2 photos cannot be read: {Path(data, bad)}: This file is ")
+    assert str(caught.value).startswith(
+        f"1 of 2 photos cannot be read: {Path(data, bad)}: This photo is damaged or of a rare kind"
+    )

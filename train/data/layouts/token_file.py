@@ -49,5 +49,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str, str]]:
             continue
         match = LINE.fullmatch(line)
         if match is None:
-            raise DataError(f"{at(file, number)}: a photo's name, # and a number, a tab and a caption belong here.")
+            raise DataError(
+                f"{at(file, number)}: this line needs a photo's name, # and a number, a tab and a caption, as in `dog.jpg#0<tab>A dog`."
+            )
         yield number, match[1].strip(), match[2] or ""
