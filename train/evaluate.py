@@ -50,10 +50,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     require_java()
 
-    sets = load_data(options, options.split)
     accelerator = make_accelerator()
     if options.spice and accelerator.is_main_process:
         prepare_spice()
+    sets = load_data(options, options.split)
     captioner = load_captioner(options.model, precision=options.precision)
     captioner.model.to(accelerator.device)
     if options.captions and accelerator.is_main_process:

@@ -123,7 +123,7 @@ def test_no_file_of_the_server_can_be_read(address, path):
     assert httpx.get(f"{address}saved/{path}").status_code == 404
     call = httpx.post(
         f"{address}gradio_api/call/caption",
-        json={"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax"]},
+        json={"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax", False]},
     )
     if call.status_code == 200:
         stream = httpx.get(f"{address}gradio_api/call/caption/{call.json()['event_id']}", timeout=30).text
@@ -148,7 +148,7 @@ def test_what_comes_through_the_api_does_not_stay(address):
 
 
 def caption_through_the_api(address: str, path: str) -> str:
-    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax"]}
+    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax", False]}
     event = httpx.post(f"{address}gradio_api/call/caption", json=body).json()["event_id"]
     return httpx.get(f"{address}gradio_api/call/caption/{event}", timeout=60).text
 

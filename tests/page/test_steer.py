@@ -102,7 +102,7 @@ def test_the_game(surfer):
     surfer.locator(".tools button", has_text="Guess where").click()
     scores = []
     for _ in range(len(surfer.caption.words)):
-        assert surfer.locator(".player canvas").evaluate(opaque) == "hidden"
+        assert surfer.locator(".player canvas").first.evaluate(opaque) == "hidden"
         index = surfer.locator(".words button").evaluate_all(
             "all => all.findIndex(each => each.getAttribute('aria-pressed') === 'true')"
         )
@@ -112,7 +112,7 @@ def test_the_game(surfer):
         score = 64 * float(word.weights.flatten()[45])
         expect(surfer.locator(".score")).to_contain_text(f"You tapped {score:.1f}×")
         expect(surfer.locator(".score")).to_contain_text(f"{64 * float(word.weights.max()):.1f}×")
-        assert surfer.locator(".player canvas").evaluate(opaque) == "visible"  # then the map appears
+        assert surfer.locator(".player canvas").first.evaluate(opaque) == "visible"  # then the map appears
         scores.append(score)
         if surfer.get_by_role("button", name="Again").count():
             break

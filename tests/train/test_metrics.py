@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 import pytest
+from accelerate.state import AcceleratorState
 from pycocoevalcap.tokenizer import ptbtokenizer
 
 from train.evaluate import main as evaluate
@@ -115,6 +116,7 @@ def test_spice_is_downloaded_only_if_asked_for_and_before_captions_are_made(monk
     monkeypatch.setattr("pycocoevalcap.spice.get_stanford_models.urlretrieve", download)
     monkeypatch.setattr("pycocoevalcap.spice.get_stanford_models.SPICEDIR", str(tmp_path))
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/java")
+    AcceleratorState._reset_state(reset_partial_state=True)  # of scripts that ran before
     with pytest.raises(SystemExit) as end:
         evaluate(["--data", str(tmp_path)])  # no data set
     assert "holds no data set" in str(end.value)

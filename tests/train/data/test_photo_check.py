@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from accelerate.state import AcceleratorState
 from support.datasets import write, write_photos
 
 from capmodel.photos.folders import list_photos
@@ -96,6 +97,7 @@ def test_every_script_names_a_damaged_photo(script, data, tmp_path, tiny_caption
     tiny_captioner.model.encoder.save(tmp_path / "backbone")
     arguments = [str(tmp_path / "backbone") if each == "BACKBONE" else each for each in SCRIPTS[script]]
     out = [] if script is evaluate else ["--out", str(tmp_path / "out")]
+    AcceleratorState._reset_state(reset_partial_state=True)  # of the script before
     bad = {evaluate: "d.jpg", faithfulness: "c.jpg"}.get(script, "b.jpg")
     with pytest.raises(DataError) as caught:
         script.main(["--data", str(data), *arguments, *out])
