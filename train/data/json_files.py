@@ -54,12 +54,13 @@ def expect(value: Any, kind: type, path: Path, where: int | str | None) -> Any:
     return value
 
 
-def member(record: Record, key: str, kind: type, path: Path, where: int | str | None) -> Any:
-    """The value of a key, if it is there and of this kind.
+def member(record: Any, key: str, kind: type, path: Path, where: int | str | None) -> Any:
+    """The value of a key of an object, if it is there and of this kind.
 
     Raises:
-        DataError: it is missing, or of another kind.
+        DataError: the record is no object, or the value is missing or of another kind.
     """
+    expect(record, dict, path, where)
     if key not in record:
         raise DataError(f"{at(path, where)}: {key!r} is missing; there is {quoted(list(record))}.")
     return expect(record[key], kind, path, where)

@@ -1,7 +1,7 @@
 """What every layout is read into: rows of one photo and one caption, each with the place that it comes from."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -51,8 +51,13 @@ def split_of(row: Row) -> str:
     Without splits of the data set's own, 80 % of the photos are for training, 10 % for dev and 10 % for test, by file
     name, so that a photo stays where it is when others are added.
     """
-    tenths = (*("train",) * 8, "dev", "test")
-    return row.split or tenths[int(hashlib.sha256(row.photo.name.encode(errors="surrogatepass")).hexdigest(), 16) % 10]
+    return row.split or pick_by_name(row.photo.name, (*("train",) * 8, "dev", "test"))
+
+
+def pick_by_name(name: str, choices: Sequence[str]) -> str:
+    """One of the choices, always the same for a name, and each for as many names."""
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()  # names from JSON may hold half characters
+    return choices[int(digest, 16) % len(choices)]
 
 
 def clean_captions(rows: Iterable[Row]) -> list[Row]:

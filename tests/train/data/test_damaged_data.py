@@ -236,3 +236,13 @@ def test_without_the_package_datasets_its_installation_is_named(tmp_path, monkey
     with pytest.raises(DataError) as caught:
         load_split(tmp_path, "train")
     assert str(caught.value) == f"{path} needs the package datasets: pip install datasets."
+
+
+@pytest.mark.parametrize("name", [COCO, KARPATHY])
+def test_names_with_half_a_character(name, tmp_path):
+    """COCO's are divided among dev and test by name."""
+    of_coco = {"images": [{"id": 1, "file_name": "\ud800.jpg"}], "annotations": [{"image_id": 1, "caption": "A"}]}
+    content = json.dumps(of_coco) if name == COCO else images({"filename": "\ud800.jpg", "split": "val"})
+    write(tmp_path / name.replace("train", "val"), content)
+    with pytest.raises(DataError, match=r"^No file for 1 of the 1 (dev|test) photos"):
+        captions_of(tmp_path, ["dev", "test"])

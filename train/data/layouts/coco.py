@@ -4,15 +4,14 @@ Chen et al. (2015), "Microsoft COCO Captions: Data Collection and Evaluation Ser
 not published, so the validation photos are divided in halves by file name: one for dev, one for test.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from train.data.errors import DataError, at
-from train.data.json_files import expect, member, read_json
+from train.data.json_files import member, read_json
 from train.data.photo_folders import PhotoFolders
-from train.data.rows import Row
+from train.data.rows import Row, pick_by_name
 
 TRAIN, VALIDATION = "captions_train", "captions_val"
 
@@ -31,27 +30,21 @@ def read(file: Path, folder: Path, split: str) -> Iterator[Row]:
     file = file.with_name((TRAIN if split == "train" else VALIDATION) + year)
     if not file.is_file():
         raise DataError(f"{file} is missing, which holds COCO's captions for the {split} split.")
-    content = expect(read_json(file), dict, file, None)
+    content = read_json(file)
     captions = defaultdict(list)
     for number, annotation in enumerate(member(content, "annotations", list, file, None), 1):
         where = f"annotation {number}"
-        expect(annotation, dict, file, where)
         image = member(annotation, "image_id", int, file, where)
         captions[image].append((member(annotation, "caption", str, file, where), where))
     photos = PhotoFolders(folder)
     for number, image in enumerate(member(content, "images", list, file, None), 1):
         where = f"image {number}"
-        expect(image, dict, file, where)
         name = member(image, "file_name", str, file, where)
         found = captions.pop(member(image, "id", int, file, where), [("", where)])
-        if split != "train" and _half(name) != split:
+        if split != "train" and pick_by_name(name, ("dev", "test")) != split:
             continue
         photo = photos.find(name)
         for caption, place in found:
             yield Row(photo, caption, file, place, split)
     for image, [(_, place), *_] in captions.items():
         raise DataError(f"{at(file, place)}: there is no image {image}.")
-
-
-def _half(name: str) -> str:
-    return ("dev", "test")[int(hashlib.sha256(name.encode()).hexdigest(), 16) % 2]

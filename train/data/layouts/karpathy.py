@@ -21,10 +21,9 @@ def find(folder: Path) -> list[Path]:
 
 def read(file: Path, folder: Path, split: str) -> Iterator[Row]:
     photos = PhotoFolders(folder)
-    images = member(expect(read_json(file), dict, file, None), "images", list, file, None)
+    images = member(read_json(file), "images", list, file, None)
     for number, image in enumerate(images, 1):
         where = f"image {number}"
-        expect(image, dict, file, where)
         name = member(image, "filename", str, file, where)
         named = member(image, "split", str, file, where)
         if (own := split_named(named)) is None:
@@ -35,7 +34,7 @@ def read(file: Path, folder: Path, split: str) -> Iterator[Row]:
         photo = photos.find(f"{inside}/{name}", name) if inside else photos.find(name)
         sentences = member(image, "sentences", list, file, where)
         for sentence in sentences:
-            caption = member(expect(sentence, dict, file, where), "raw", str, file, where)
+            caption = member(sentence, "raw", str, file, where)
             yield Row(photo, caption, file, where, split)
         if not sentences:
             yield Row(photo, "", file, where, split)
