@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from train.data.errors import DataError, some, tell
+from train.data.errors import DataError, leave_out, some, tell
 from train.data.layouts import LAYOUTS, Layout
 from train.data.photo_folders import is_file
 from train.data.rows import SPLITS, Row, clean_captions, split_of
 
-SKIP = "Correct this, or leave such photos out with --skip-bad."
 HINT = (
     "Flickr8k is at https://www.kaggle.com/datasets/adityajn105/flickr8k, Karpathy's splits are at "
     "https://cs.stanford.edu/people/karpathy/deepimagesent/, and your own photos need a metadata.csv with "
@@ -127,11 +126,8 @@ def _leave_out(rows: list[Row], bad: list[Row], fault: str, split: str, skip_bad
         return rows
     photos = {row.photo: row.place for row in bad}
     shown = some([f"{photo} ({place})" if place != str(photo) else place for photo, place in photos.items()])
-    said = f"{fault} {len(photos)} of the {len({row.photo for row in rows})} {split} photos: {shown}."
-    if not skip_bad:
-        raise DataError(f"{said} {SKIP}")
-    if len(photos) == len({row.photo for row in rows}):
-        raise DataError(f"{said} Nothing is left. {HINT}")
-    tell(f"{said} They are left out.")
+    every = {row.photo for row in rows}
+    said = f"{fault} {len(photos)} of the {len(every)} {split} photos: {shown}."
+    leave_out(said, skip_bad=skip_bad, some_left=len(photos) < len(every), hint=HINT)
     out = set(map(id, bad))
     return [row for row in rows if id(row) not in out]

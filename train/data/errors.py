@@ -23,6 +23,25 @@ def tell(message: str) -> None:
         print(_one_line(message), file=sys.stderr, flush=True)
 
 
+def leave_out(said: str, *, skip_bad: bool, some_left: bool, hint: str = "") -> None:
+    """Tells that bad photos are left out.
+
+    Args:
+        said: which ones, and why: a sentence.
+        skip_bad: whether they may be left out.
+        some_left: whether others are left.
+        hint: what to do if none is left.
+
+    Raises:
+        DataError: they may not be left out, or none is left.
+    """
+    if not skip_bad:
+        raise DataError(f"{said} Correct this, or leave such photos out with --skip-bad.")
+    if not some_left:
+        raise DataError(f"{said} Nothing is left. {hint}".rstrip())
+    tell(f"{said} They are left out.")
+
+
 def at(path: Path, where: int | str | None) -> str:
     """A place in a file, as in "captions.csv, line 3".
 

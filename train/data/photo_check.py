@@ -8,8 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from capmodel.photos import PhotoError, load_photo
-from train.data.datasets import SKIP, DataSet
-from train.data.errors import DataError, some, tell
+from train.data.datasets import DataSet
+from train.data.errors import leave_out, some
 from train.fit import LOADERS
 
 SIDE = 32  # a large JPEG is read to its end, but decoded to no more pixels than this on its shorter side
@@ -46,11 +46,7 @@ def readable(photos: Sequence[Path], *, skip_bad: bool = False) -> list[Path]:
     if bad:
         listed = some([f"{photo}: {fault.rstrip('.')}" for photo, fault in bad.items()])
         said = f"{len(bad)} of {len(photos)} photos cannot be read: {listed}."
-        if not skip_bad:
-            raise DataError(f"{said} {SKIP}")
-        if len(bad) == len(set(photos)):
-            raise DataError(f"{said} Nothing is left.")
-        tell(f"{said} They are left out.")
+        leave_out(said, skip_bad=skip_bad, some_left=len(bad) < len(set(photos)))
     return [photo for photo in photos if photo not in bad]
 
 
