@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from capmodel.photos import PhotoError, may_be_photo
+from capmodel.photos.errors import EMPTY, NOT_A_PHOTO
 
 START = 4096  # bytes that tell whether a file may be a photo
 
@@ -57,7 +58,7 @@ class Upload:
         """Hands the file over to the keeper and returns the photo's name."""
         with self._lock:
             if not self.size:
-                raise PhotoError("This file is empty.")
+                raise PhotoError(EMPTY)
             self._check_start()
             self._file.close()
             photo = self._hash.hexdigest()
@@ -82,4 +83,4 @@ class Upload:
 
     def _check_start(self) -> None:
         if not may_be_photo(self._start):
-            raise PhotoError("This file is not a photo in a format that can be read.")
+            raise PhotoError(NOT_A_PHOTO)
