@@ -101,6 +101,22 @@ def overlays(page: Page, selector: str) -> list[np.ndarray]:
     return [np.asarray(picture)[..., 3].astype(int) for picture in pictures]
 
 
+def count_changes(page: Page, selector: str) -> int:
+    """How many pictures an overlay shows in the 12 frames after the second word was chosen."""
+    return page.evaluate(
+        """async selector => {
+            const canvas = document.querySelector(selector), seen = new Set();
+            document.querySelectorAll('.words button')[1].click();
+            for (let frame = 0; frame < 12; frame++) {
+                await new Promise(requestAnimationFrame);
+                seen.add(canvas.toDataURL());
+            }
+            return seen.size;
+        }""",
+        selector,
+    )
+
+
 def assert_same(found: dict, expected: dict) -> None:
     """That two captions `as_dict` are the same: batches of other sizes differ in the last digits."""
     assert found["caption"] == expected["caption"]
