@@ -133,7 +133,7 @@ def test_the_map_glides_from_word_to_word(browser, address, meanwhile):
         looks = page.evaluate(
             """async (meanwhile) => {
                 const canvas = document.querySelector('.player canvas'), looks = [];
-                let now = performance.now();
+                let now = Math.ceil(performance.now());  // whole numbers add up exactly
                 performance.now = () => now;
                 document.querySelectorAll('.words button')[1].click();
                 for (let step = 0; step < 10; step++, now += 50) {
