@@ -59,14 +59,16 @@ def test_the_space_pins_what_the_package_asks_for():
             assert space[name].specifier == wanted.specifier, f"{space[name]} is a range, but not {wanted}"
 
 
-def test_the_tests_use_the_same_ray_as_the_bulk_extra():
-    [wanted] = parse(EXTRAS["bulk"]).values()
-    assert read_list("tests/requirements.txt")["ray"] == wanted
+@pytest.mark.parametrize("extra", ["browser", "bulk"])
+def test_the_tests_use_the_same_packages_as_the_extras(extra):
+    wanted = parse(EXTRAS[extra])
+    assert {name: read_list("tests/requirements.txt").get(name) for name in wanted} == wanted
 
 
 def test_the_package_asks_for_what_it_imports_and_nothing_else():
     # Ray brings PyArrow; a Space with ZeroGPU has `spaces`.
-    assert imported(ROOT / "capmodel") - {"ray", "pyarrow", "spaces"} == parse(PROJECT["dependencies"]).keys()
+    others = {"ray", "pyarrow", "spaces", *parse(EXTRAS["browser"])}
+    assert imported(ROOT / "capmodel") - others == parse(PROJECT["dependencies"]).keys()
 
 
 @pytest.fixture(scope="module")

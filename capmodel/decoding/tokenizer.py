@@ -53,6 +53,13 @@ class Tokenizer:
         """V, the number of pieces."""
         return len(self._pieces)
 
+    def pieces(self) -> tuple[list[str], list[float]]:
+        """The text of each token, and how early it is merged when a word is encoded: the greatest score first."""
+        tokens = range(len(self))
+        return [self._pieces.id_to_piece(token) for token in tokens], [
+            self._pieces.get_score(token) for token in tokens
+        ]
+
     def encode(self, text: str) -> list[int]:
         """Text -> token ids, without start and end."""
         return self._pieces.encode(normalize_caption(text))

@@ -1,0 +1,79 @@
+"""Makes what captions photos inside a web browser, without a server.
+
+    pip install "capmodel[browser]"
+    python -m capmodel.browser export --out captioner                    # ONNX graphs and captioner.json
+    python -m capmodel.browser export --attention softmax --out captioner
+    python -m capmodel.browser export --small --out captioner            # half the bytes, other captions
+
+A model is exported with those beside it that share its backbone, one for each kind of attention; `capmodel.browser.graphs`
+and `capmodel.browser.description` say what is in the files.
+"""
+
+import argparse
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from capmodel.command_line import UserError, command, end_on_interrupt, explained
+
+if __name__ == "__main__":
+    end_on_interrupt()  # during the imports below
+from capmodel.captioner import Captioner
+
+NEEDED = ("onnx", "onnxscript")
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m capmodel.browser", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    exporting = commands.add_parser("export", help="write the model's ONNX graphs and captioner.json")
+    _add_model_options(exporting)
+    exporting.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="made if it is not there")
+    options = parser.parse_args(arguments)
+    _check_extra()
+    captioners = _load(options.model, options.attention)
+    from capmodel.browser.export import export
+
+    files = export(Path(options.model).name, captioners, options.out, options.small)
+    for file in files:
+        print(f"{file.stat().st_size:>12,}  {file}")
+    return 0
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="softmax", metavar="NAME_OR_FOLDER_OR_HUB_ID", help="default: softmax")
+    parser.add_argument(
+        "--attention",
+        action="append",
+        metavar="KIND",
+        help="only this kind; may be repeated (default: the model's, and those of models beside it)",
+    )
+    parser.add_argument("--small", action="store_true", help="weights in 8 bits: half the bytes, other captions")
+
+
+def _check_extra() -> None:
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"Exporting for the browser needs {' and '.join(missing)}: "
+            'pip install "capmodel[browser]", or in a checkout pip install ".[browser]".'
+        )
+
+
+def _load(model: str, kinds: list[str] | None) -> list[Captioner]:
+    """The model's captioners of these kinds of attention; without any, of all."""
+    with explained():
+        family = Captioner.family(model, precision="fp32")
+    there = [captioner.attention_kind for captioner in family]
+    for kind in kinds or []:
+        if kind not in there:
+            raise UserError(f"{model} has no {kind!r} attention beside it; choose from {', '.join(there)}.")
+    return [captioner for captioner in family if not kinds or captioner.attention_kind in kinds]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
