@@ -18,7 +18,7 @@ from capmodel.output.sentences import sentence
 from capmodel.photos import errors, loading, squash
 
 ENGINE = "engines/browser"
-NORMALIZATION = {"remove_space_before": ["'s"], "word": r"[\p{L}\p{N}_]+(?:['’-][\p{L}\p{N}_]+)*", "form": "NFKC"}
+NORMALIZATION = {"remove_space_before": "'s", "word": r"[\p{L}\p{N}_]+(?:['’-][\p{L}\p{N}_]+)*", "form": "NFKC"}
 
 
 @pytest.mark.parametrize(

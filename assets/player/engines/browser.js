@@ -145,7 +145,7 @@ export class BrowserEngine {
    * @param {(done: number) => void} progress
    */
   async save(kind, items, evidence, progress) {
-    return saveFile(this, kind, items, evidence, progress);
+    return saveFile(this, await this.#constants(), kind, items, evidence, progress);
   }
 
   /** @returns {Promise<Loaded>} */

@@ -1,13 +1,15 @@
-// Files to save that a browser makes itself: capmodel/output/export.py's JSON and CSV.
+// Files to save that a browser makes itself: capmodel/output/export.py's sheet, JSON and CSV.
 
+import { pictureOf } from '../../core/picture.js';
 /** @import { Caption, Constants, Engine, Evidence, FileKind, Item } from '../../types.d.ts' */
 import { textOf } from '../../core/text.js';
 import { unpackAll } from './answers.js';
+import { drawSheet } from './sheet.js';
 
 const ALTERNATIVES = 5; // columns of the table
 
 /** @type {FileKind[]} */
-export const SAVED = ['json', 'csv'];
+export const SAVED = ['png', 'json', 'csv'];
 
 /** @typedef {{ name: string, side: number, captions: Caption[] }} CaptionedPhoto the caption that is shown comes first */
 
@@ -15,19 +17,29 @@ export const SAVED = ['json', 'csv'];
  * Makes a file.
  *
  * @param {Engine} engine finds the other captions
- * @param {FileKind} kind
+ * @param {Constants} constants
+ * @param {FileKind} kind one of `SAVED`
  * @param {Item[]} items
  * @param {boolean} evidence whether captions come with it; not in the table
  * @param {(done: number) => void} progress
  */
-export async function saveFile(engine, kind, items, evidence, progress) {
+export async function saveFile(engine, constants, kind, items, evidence, progress) {
+  /** @type {CaptionedPhoto[]} */
   const photos = [];
   for (const item of items) {
     photos.push({ name: item.name, side: item.side, captions: await captionsOf(engine, kind, item, evidence) });
     progress(photos.length);
   }
-  const [text, type] = kind === 'csv' ? [toCsv(photos), 'text/csv'] : [toJson(photos), 'application/json'];
-  return { url: URL.createObjectURL(new Blob([text], { type })), name: `captions.${kind}` };
+  const file = await made();
+  return { url: URL.createObjectURL(file), name: `captions.${kind}` };
+
+  async function made() {
+    if (kind === 'csv') return new Blob([toCsv(photos)], { type: 'text/csv' });
+    if (kind === 'json') return new Blob([toJson(photos)], { type: 'application/json' });
+    const [item] = items;
+    const picture = item.url || (await pictureOf(item, engine));
+    return drawSheet(picture, photos[0].captions[0], item.side, constants);
+  }
 }
 
 /**
@@ -39,7 +51,9 @@ export async function saveFile(engine, kind, items, evidence, progress) {
 async function captionsOf(engine, kind, item, evidence) {
   const shown = item.steered.at(-1);
   if (kind === 'csv') return [shown ?? item.captions[0]];
-  const found = [...(shown ? [shown] : []), ...(await engine.candidates(item))];
+  const others = kind === 'json' ? await engine.candidates(item) : [];
+  const found = [...(shown ? [shown] : []), ...others];
+  if (!found.length) found.push(item.captions[0]);
   if (!evidence) return found;
   const measured = [];
   for (const caption of found) {

@@ -31,8 +31,8 @@ export class Tokenizer {
    * @returns {number[]}
    */
   encode(text) {
-    let lower = text.toLowerCase();
-    for (const ending of this.#normalization.remove_space_before) lower = lower.replaceAll(` ${ending}`, ending);
+    const { remove_space_before: ending } = this.#normalization;
+    const lower = text.toLowerCase().replaceAll(` ${ending}`, ending);
     return (lower.match(this.#word) ?? []).flatMap((word) => this.#encodeWord(word));
   }
 

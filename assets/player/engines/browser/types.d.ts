@@ -46,8 +46,8 @@ export interface SearchOptions {
 
 /** How text becomes words (capmodel/decoding/tokenizer.py). */
 export interface Normalization {
-  /** The space before these goes. */
-  remove_space_before: string[];
+  /** The space before this goes. */
+  remove_space_before: string;
   /** What a word is: a regular expression for the flags gu. */
   word: string;
   /** A Unicode form. */
