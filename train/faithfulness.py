@@ -59,7 +59,7 @@ from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
 from capmodel.caption import FUNCTION_WORDS
-from capmodel.command_line import command, load_captioner
+from capmodel.command_line import command, load_captioner, whole_number
 from capmodel.decoding.beam_search import beam_search
 from train.data.mixture import interleave_longest
 from train.metrics.faithfulness_report import draw_report, summarize
@@ -78,18 +78,26 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", action="append", help="bundled name, folder or Hub id; NAME=... labels it")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--captions", type=int, default=Settings.captions, help="photos of the dev splits, as many from each data set"
+        "--captions",
+        type=whole_number(2),
+        default=Settings.captions,
+        help="photos of the dev splits, as many from each data set",
     )
     parser.add_argument(
-        "--in-photo", type=int, default=Settings.in_photo, help="the first photos, in which cells are hidden, too"
+        "--in-photo",
+        type=whole_number(0),
+        default=Settings.in_photo,
+        help="the first photos, in which cells are hidden, too",
     )
     parser.add_argument(
         "--photo-curves",
-        type=int,
+        type=whole_number(0),
         default=Settings.photo_curves,
         help="the first photos with whole curves in the photo",
     )
-    parser.add_argument("--cells", type=int, default=Settings.cells, help="k, cells hidden in photo and grid")
+    parser.add_argument(
+        "--cells", type=whole_number(1), default=Settings.cells, help="k, cells hidden in photo and grid"
+    )
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of the encoder")
     options = parser.parse_args(arguments)
@@ -153,7 +161,7 @@ def measure_model(captioner: Captioner, photos: Sequence[Path], settings: Settin
     return {
         "attention": captioner.model.config.normalizer,
         **summarize(table, counts, settings.cells, settings.seed),
-        "photo_curves": summarize_curves(curves, cells, settings.seed),
+        "photo_curves": curves and summarize_curves(curves, cells, settings.seed),
         "seconds": round(time.monotonic() - began),
     }
 

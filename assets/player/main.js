@@ -85,7 +85,7 @@ function run(element, value, server, signal) {
     say,
     pick(item) {
       store.open(item);
-      captioning.sharpen();
+      captioning.complete();
       reveal(find('.player'));
       if (!calm() && !store.state.press) store.togglePlaying();
     },

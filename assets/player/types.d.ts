@@ -9,9 +9,11 @@ export interface Word {
   text: string;
   /** 0..1, after the words before it. */
   probability: number;
-  /** Other words for this place and their probabilities, best first. */
-  alternatives: [text: string, probability: number][];
+  /** Other words for this place, best first. Only where somebody asked. The store adds them. */
+  alternatives?: Alternative[];
 }
+
+export type Alternative = [text: string, probability: number];
 
 export interface Caption {
   words: Word[];
@@ -216,6 +218,8 @@ export interface Engine {
   occlude(item: Item, words: string[], index: number, cells: number[]): Promise<Occlusion>;
   /** The best captions of the search. */
   candidates(item: Item): Promise<Caption[]>;
+  /** At each word of a photo's best caption, other words. */
+  alternatives(item: Item): Promise<Alternative[][]>;
   /** What mattered for each word of a caption. */
   evidence(item: Item, words: string[]): Promise<Evidence>;
   /** The photo as an address that every browser can show. */
@@ -235,6 +239,7 @@ export type Question =
   | 'steer'
   | 'occlude'
   | 'candidates'
+  | 'alternatives'
   | 'evidence'
   | 'picture'
   | 'save'
@@ -248,6 +253,8 @@ export interface State {
   item: Item | null;
   /** Its caption that is shown. */
   caption: Caption | null;
+  /** Whether the other words at each place of the caption are known. */
+  alternatives: boolean;
   /** What mattered for the caption's words; null as long as it was not measured. */
   evidence: Evidence | null;
   view: View;

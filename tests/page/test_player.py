@@ -95,7 +95,11 @@ def test_it_plays_to_the_end_pauses_and_keeps_its_pace(browser, address):
         upload(page, PHOTOS / "silhouette-at-aquarium.jpg")
         captions(page, 1)
         count = page.locator(".words button").count()
-        page.evaluate("""() => {
+        page.evaluate("""() => {   // 25 ms a frame, however long a frame takes on a busy machine
+            let now = performance.now();
+            performance.now = () => now;
+            const tick = () => { now += 25; requestAnimationFrame(tick); };
+            tick();
             window.steps = [];
             new MutationObserver(changes => changes.forEach(change => {
                 if (change.target.getAttribute('aria-pressed') === 'true') window.steps.push(performance.now());
@@ -111,7 +115,7 @@ def test_it_plays_to_the_end_pauses_and_keeps_its_pace(browser, address):
             expect(page.locator(".play")).to_have_attribute("aria-label", "Play", timeout=5_000)
             pace.append(np.diff(page.evaluate("window.steps")).mean())
         assert len(page.evaluate("window.steps")) >= count
-        assert 1.5 < pace[1] / pace[0] < 2.6
+        assert 1.8 < pace[1] / pace[0] < 2.2
         page.locator(".play").click()
         page.locator(".play").click()
         pressed = page.locator(".words [aria-pressed=true]").inner_text()
@@ -119,23 +123,33 @@ def test_it_plays_to_the_end_pauses_and_keeps_its_pace(browser, address):
         assert page.locator(".words [aria-pressed=true]").inner_text() == pressed
 
 
-def test_the_map_glides_from_word_to_word(browser, address):
+@pytest.mark.parametrize("meanwhile", ["", "document.querySelector('.frame img').dispatchEvent(new Event('load'))"])
+def test_the_map_glides_from_word_to_word(browser, address, meanwhile):
     with open_page(browser, address) as page:
         upload(page, SURFER)
         captions(page, 1)
-        page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
-        looks = page.evaluate("""async () => {   // of the overlay, every 50 ms by a clock that does not hurry on a busy machine
-            const canvas = document.querySelector('.player canvas'), looks = [];
-            let now = performance.now();
-            performance.now = () => now;
-            document.querySelectorAll('.words button')[1].click();
-            for (let step = 0; step < 10; step++, now += 50) {
-                await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-                looks.push(canvas.toDataURL());
-            }
-            delete performance.now;
-            return looks;
-        }""")
+        # The sharp picture may have another size than the preview, by a fraction of a pixel.
+        page.wait_for_function(
+            "(image => image.src.startsWith('blob:') && image.complete)(document.querySelector('.frame img'))"
+        )
+        page.wait_for_timeout(100)
+        # The overlay every 50 ms, by a clock that does not hurry on a busy machine. A picture is loaded meanwhile.
+        looks = page.evaluate(
+            """async (meanwhile) => {
+                const canvas = document.querySelector('.player canvas'), looks = [];
+                let now = Math.ceil(performance.now());  // whole numbers add up exactly
+                performance.now = () => now;
+                document.querySelectorAll('.words button')[1].click();
+                for (let step = 0; step < 10; step++, now += 50) {
+                    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+                    if (step === 2) eval(meanwhile);
+                    looks.push(canvas.toDataURL());
+                }
+                delete performance.now;
+                return looks;
+            }""",
+            meanwhile,
+        )
         assert len(set(looks[:7])) == 7  # it glides for 350 ms
         assert len(set(looks[7:])) == 1  # and has come to rest
 

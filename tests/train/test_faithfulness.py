@@ -390,6 +390,16 @@ def test_intervals_know_that_words_of_a_photo_hang_together():
     assert apart["high"] - apart["low"] < 0.5 * (together["high"] - together["low"])
 
 
+def test_nothing_is_hidden_in_photos_if_not_wanted(lively, tmp_path):
+    shapes = make_shapes(tmp_path / "shapes", photos=30)
+    lively.save_pretrained(tmp_path / "tiny")
+    limits = ["--captions", "5", "--cells", "1", "--in-photo", "0", "--photo-curves", "0"]
+    main(["--data", str(shapes), *limits, "--model", str(tmp_path / "tiny"), "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "faithfulness.json").read_text())["models"]["tiny"]
+    assert (found["photo"], found["photo_curves"]) == ({}, None)
+    assert (tmp_path / "faithfulness.png").is_file()
+
+
 def test_the_command_writes_numbers_and_a_figure(lively, tmp_path, capsys):
     shapes = make_shapes(tmp_path / "shapes", photos=30)
     lively.save_pretrained(tmp_path / "tiny")

@@ -68,6 +68,11 @@ def summarize(table: dict[str, np.ndarray], counts: Sequence[int], cells: int, s
                 "area": mean(areas[:, kind, place]),
                 **against(areas[:, :, place], kind),
             }
+    in_photo = (
+        {}
+        if np.isnan(table["pixels"]).all()
+        else {name: comparison(-table["pixels"], kind) for kind, name in enumerate(RANKINGS)}
+    )
     gained, expected = table["completeness"].T
     _, one_word = np.unique(table["photo"], return_index=True)
     seconds = table["seconds"][one_word].mean(0)
@@ -86,7 +91,7 @@ def summarize(table: dict[str, np.ndarray], counts: Sequence[int], cells: int, s
         },
         "path_error": round(float(np.abs(gained - expected).mean() / np.abs(expected).mean()), 4),
         "grid": grid,
-        "photo": {name: comparison(-table["pixels"], kind) for kind, name in enumerate(RANKINGS)},
+        "photo": in_photo,
         "seconds_per_caption": dict(zip(OF_WORDS, seconds.round(4).tolist(), strict=True)),
     }
 
@@ -157,7 +162,8 @@ def _draw_falls(axis: Axes, model: dict) -> None:
     axis.axvline(0, color="0.6", linewidth=1)
     rows = [("IN THE GRID", None)]
     rows += [(name, model["grid"][name]["hidden_k"]["fall"]) for name in RANKINGS]
-    rows += [("IN THE PHOTO", None)]
+    if model["photo"]:
+        rows += [("IN THE PHOTO", None)]
     rows += [(name, found["fall"]) for name, found in model["photo"].items()]
     for place, (name, found) in enumerate(rows):
         if found:

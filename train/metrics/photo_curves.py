@@ -57,9 +57,11 @@ def counts_in_photo(cells: int) -> list[int]:
     return sorted({0, cells, *(max(1, round(share * cells)) for share in SHARES)})
 
 
-def measure_curves(captioner: Captioner, readings: Sequence[Reading], seed: int) -> dict[str, np.ndarray]:
-    """``photo`` (N,) and ``curves`` (N, R, 2, C) of the N content words of several photos."""
+def measure_curves(captioner: Captioner, readings: Sequence[Reading], seed: int) -> dict[str, np.ndarray] | None:
+    """``photo`` (N,) and ``curves`` (N, R, 2, C) of the N content words of several photos; None if there are none."""
     spoken = [(index, reading) for index, reading in enumerate(readings) if reading.words]
+    if not spoken:
+        return None
     curves = [
         measure_photo_curves(captioner, reading, np.random.default_rng((seed, index)))
         for index, reading in tqdm(spoken, desc="hiding in the photo", unit="photo")

@@ -116,6 +116,12 @@ export class BrowserEngine {
     return found.map((caption) => toCaption(caption, constants));
   }
 
+  /** @param {Item} item */
+  async alternatives(item) {
+    const found = await this.#queue.wish(() => this.#ask('alternatives', askedOf(item)));
+    return toCaption(found, await this.#constants()).words.map(({ alternatives = [] }) => alternatives);
+  }
+
   /**
    * @param {Item} item
    * @param {string[]} words

@@ -86,6 +86,11 @@ export class ServerEngine {
     return (await this.#ask('candidates', item)).captions;
   }
 
+  /** @param {Item} item */
+  async alternatives(item) {
+    return (await this.#ask('alternatives', item)).alternatives;
+  }
+
   /**
    * @param {Item} item
    * @param {string[]} words

@@ -88,10 +88,9 @@ export function compare({ find, store, captioning, constants, signal }, attentio
     for (const { minis } of ways) for (const { pane } of minis) pane.paint(share);
   }
 
-  const repaint = () => {
-    aim(false);
-    paint(1);
-  };
+  function repaint() {
+    if (ways.length) clock.tick(); // a map that is gliding goes on from where it is
+  }
 
   const clock = new WordClock({
     draw: paint,
@@ -193,6 +192,7 @@ export function compare({ find, store, captioning, constants, signal }, attentio
       if (mine !== asked || !ways.length) return;
       store.set({ sharedEvidenceTop: Math.max(...found.map(({ top }) => top)) });
       tell();
+      aim(false);
       repaint();
     } catch (error) {
       if (mine === asked) answer.replaceChildren(complaint(error));
@@ -267,7 +267,10 @@ export function compare({ find, store, captioning, constants, signal }, attentio
       tell();
       measure();
     }
-    if (changedAny(changed, 'view', 'raw')) repaint();
+    if (changedAny(changed, 'view', 'raw')) {
+      aim(false);
+      repaint();
+    }
   }, signal);
   store.subscribeToItems((item) => {
     if (item !== store.state.item) return;

@@ -47,18 +47,16 @@ export function mountStage({ find, store, constants, signal }) {
     twinPane.paint(share);
   }
 
-  function repaint() {
-    if (!store.state.item) return;
-    aim(false);
-    paint(1);
-  }
-
   const clock = new WordClock({
     draw: paint,
     playing: () => store.state.playing,
     speed: () => store.state.speed,
     next: () => (store.hasNext ? store.show(store.state.word + 1) : store.set({ playing: false })),
   });
+
+  function repaint() {
+    if (store.state.item) clock.tick(); // a map that is gliding goes on from where it is
+  }
 
   function showPicture() {
     const { item } = store.state;
@@ -88,7 +86,10 @@ export function mountStage({ find, store, constants, signal }) {
       const glides = !calm() && !store.state.raw && !changed.has('item');
       aim(glides);
       clock.begin(glides);
-    } else if (changedAny(changed, 'evidence', 'covered', 'sharedTop', 'sharedEvidenceTop', 'full')) repaint();
+    } else if (changedAny(changed, 'evidence', 'covered', 'sharedTop', 'sharedEvidenceTop', 'full')) {
+      aim(false);
+      repaint();
+    }
   }, signal);
 
   store.subscribeToItems((item) => {

@@ -27,7 +27,7 @@ export async function wordAlternatives(read, tokenizer, found, count, endWord) {
   /** @type {Beginning[]} */
   const beginnings = found.flatMap(({ topK, states }, caption) =>
     spans[caption].flatMap(({ start }, word) =>
-      firstTokens(tokenizer, topK[start], count ? count + 1 : 0).map(({ token, logprob }) => ({
+      firstTokens(tokenizer, topK[start], count + 1).map(({ token, logprob }) => ({
         caption,
         word,
         tokens: [token],

@@ -18,7 +18,7 @@ export function toCaption({ words, weights, score }, { clear, least_top }) {
     words: words.map(({ text, probability, alternatives }) => ({
       text,
       probability: rounded(probability),
-      alternatives: alternatives.map(([other, share]) => [other, rounded(share)]),
+      ...(alternatives && { alternatives: alternatives.map(([other, share]) => [other, rounded(share)]) }),
     })),
     weights: pack(weights),
     top: clamped(cells * largest(weights), least_top, clear),

@@ -1,5 +1,6 @@
 // From a photo's memory to captions: capmodel/captioner.py's `describe`.
 
+/** @import { Alternative } from '../../types.d.ts' */
 /** @import { Hypothesis, PlainCaption, Read, SearchOptions } from './types.d.ts' */
 /** @import { Tokenizer } from './tokenizer.js' */
 import { wordAlternatives } from './alternatives.js';
@@ -18,14 +19,15 @@ import { beamSearch } from './beam_search.js';
  */
 export async function describe(read, hiddenSize, tokenizer, options, endWord, prefix = '') {
   const found = await beamSearch(read, hiddenSize, options, tokenizer.encode(prefix));
-  const alternatives = await wordAlternatives(read, tokenizer, found, options.alternatives, endWord);
-  return found.map((hypothesis, at) => toCaption(hypothesis, tokenizer, alternatives[at]));
+  const count = options.alternatives;
+  const alternatives = count ? await wordAlternatives(read, tokenizer, found, count, endWord) : [];
+  return found.map((hypothesis, at) => toCaption(hypothesis, tokenizer, alternatives[at] ?? []));
 }
 
 /**
  * @param {Hypothesis} hypothesis
  * @param {Tokenizer} tokenizer
- * @param {[text: string, probability: number][][]} alternatives
+ * @param {Alternative[][]} alternatives none where nobody asked for them
  * @returns {PlainCaption}
  */
 function toCaption({ tokens, logprobs, weights, score }, tokenizer, alternatives) {
@@ -42,7 +44,7 @@ function toCaption({ tokens, logprobs, weights, score }, tokenizer, alternatives
     words: spans.map(({ text, start, stop }, word) => ({
       text,
       probability: Math.exp(logprobs.slice(start, stop).reduce((a, b) => a + b, 0)),
-      alternatives: alternatives[word],
+      alternatives: alternatives[word] ?? null,
     })),
     weights: maps,
     score,

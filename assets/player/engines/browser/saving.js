@@ -50,7 +50,7 @@ export async function saveFile(engine, constants, kind, items, evidence, progres
  */
 async function captionsOf(engine, kind, item, evidence) {
   const shown = item.steered.at(-1);
-  if (kind === 'csv') return [shown ?? item.captions[0]];
+  if (kind === 'csv') return [await withAlternatives(engine, item, shown ?? item.captions[0])];
   const others = kind === 'json' ? await engine.candidates(item) : [];
   const found = [...(shown ? [shown] : []), ...others];
   if (!found.length) found.push(item.captions[0]);
@@ -61,6 +61,20 @@ async function captionsOf(engine, kind, item, evidence) {
     measured.push({ ...caption, evidence: caption.evidence ?? (await engine.evidence(item, words)) });
   }
   return measured;
+}
+
+/**
+ * A caption with other words, which the best one has only once somebody has asked.
+ *
+ * @param {Engine} engine
+ * @param {Item} item
+ * @param {Caption} caption
+ * @returns {Promise<Caption>}
+ */
+async function withAlternatives(engine, item, caption) {
+  if (caption.words.every(({ alternatives }) => alternatives)) return caption;
+  const found = await engine.alternatives(item);
+  return { ...caption, words: caption.words.map((word, at) => ({ ...word, alternatives: found[at] })) };
 }
 
 /**
@@ -86,7 +100,7 @@ function asObject(caption, side) {
   const nats = evidence && unpackAll(evidence.nats);
   return {
     caption: textOf(caption),
-    words: caption.words.map(({ text, probability, alternatives }, word) => ({
+    words: caption.words.map(({ text, probability, alternatives = [] }, word) => ({
       word: text,
       probability,
       attention: rows(weights, word, side, 6),
@@ -120,7 +134,7 @@ export function toCsv(photos) {
   const lines = [
     ['photo', 'caption', 'position', 'word', 'probability', 'peak', 'row', 'column', ...others.flat()],
     ...photos.flatMap(({ name, side, captions: [caption] }) =>
-      caption.words.map(({ text, probability, alternatives }, word) => {
+      caption.words.map(({ text, probability, alternatives = [] }, word) => {
         const map = unpackAll(caption.weights).subarray(word * side * side, (word + 1) * side * side);
         const peak = map.reduce((most, value) => Math.max(most, value), 0);
         const cell = map.indexOf(peak);

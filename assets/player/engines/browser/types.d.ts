@@ -1,6 +1,6 @@
 /** What the captioner in the browser is made of. */
 
-import type { Constants, Occlusion } from '../../types.d.ts';
+import type { Alternative, Constants, Occlusion } from '../../types.d.ts';
 
 // ---- what Python exports (capmodel/browser/description.py) ----
 
@@ -130,6 +130,8 @@ export interface Questions {
   }): Promise<{ photo: string; caption: PlainCaption; preview: Blob }>;
   attend(question: Asked): Promise<PlainCaption>;
   steer(question: Asked & { words: string[]; ends: boolean }): Promise<PlainCaption>;
+  /** The best caption, with other words. */
+  alternatives(question: Asked): Promise<PlainCaption>;
   candidates(question: Asked & { count: number }): Promise<PlainCaption[]>;
   occlude(
     question: Asked & { words: string[]; index: number; cells: number[] },
@@ -140,7 +142,7 @@ export interface Questions {
 
 /** A caption with its numbers as they were computed. */
 export interface PlainCaption {
-  words: { text: string; probability: number; alternatives: [text: string, probability: number][] }[];
+  words: { text: string; probability: number; alternatives: Alternative[] | null }[];
   /** (words, L) */
   weights: Float32Array;
   score: number;

@@ -44,11 +44,15 @@ const questions = {
     const { square, preview } = await loadPhoto(file, exported.sizes.image);
     const photo = nameOf(square);
     squares.set(photo, square);
-    const [caption] = await search({ photo, kind, file }, exported.decoding);
+    const [caption] = await search({ photo, kind, file }, plain());
     return { photo, caption, preview };
   },
 
   async attend(asked) {
+    return (await search(asked, plain()))[0];
+  },
+
+  async alternatives(asked) {
     return (await search(asked, exported.decoding))[0];
   },
 
@@ -84,6 +88,9 @@ const questions = {
 
   picture: ({ file, longest }) => loadPicture(file, longest),
 };
+
+/** Other words are found when somebody asks. */
+const plain = () => ({ ...exported.decoding, alternatives: 0 });
 
 /**
  * @param {Asked} asked
