@@ -203,7 +203,7 @@ export class BrowserEngine {
     if (!graphs) throw new Error(`There is no attention \u201C${kind}\u201D here.`);
     const add = async () => {
       const [prepare, step] = await this.#read([graphs.prepare, graphs.step]);
-      await this.#queue.wish(() => client.ask('addDecoder', { kind, prepare, step }, [prepare, step]));
+      await client.ask('addDecoder', { kind, prepare, step }, [prepare, step]); // not in the queue: one in it may wait
     };
     if (!kinds.has(kind)) kinds.set(kind, add());
     await kinds.get(kind)?.catch((error) => {
