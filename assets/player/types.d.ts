@@ -83,8 +83,25 @@ export interface Constants {
   opacity: number;
   /** Times uniform: from here on the photo shows unveiled. */
   clear: number;
+  /** Of a caption's scale: its top is not below, in times uniform. */
+  least_top: number;
+  /** Of a caption's scale of evidence: its end is not below the first and not above the second, in nats. */
+  evidence_tops: [lowest: number, highest: number];
+  agreement: Agreement;
   end_word: string;
   function_words: string[];
+}
+
+/** From when on a word looked where it mattered (capmodel/explain/agreement.py). */
+export interface Agreement {
+  /** The share of the cells that are compared. */
+  strongest: number;
+  /** The share of them that both maps have, in captions that looked where it mattered. */
+  overlap: number;
+  /** Nats of the strongest cells together. */
+  place_matters: number;
+  /** The share of its probability that a word keeps that does not depend on the photo. */
+  photo_matters: number;
 }
 
 export interface PageValue {
@@ -185,7 +202,7 @@ export interface Shown {
 export type FileKind = 'png' | 'gif' | 'mp4' | 'json' | 'csv' | 'html' | 'zip';
 
 /**
- * Answers what the player asks about photos. Today the server does; in the offline page nobody can.
+ * Answers what the player asks about photos: the server, or the browser itself. In the offline page nobody can.
  *
  * All methods reject with an Error whose message can be shown to a visitor.
  */
@@ -225,7 +242,8 @@ export type Question =
   | 'alternatives'
   | 'evidence'
   | 'picture'
-  | 'save';
+  | 'save'
+  | `save-${FileKind}`;
 
 /** What a press on a cell does; `first` is false for cells that a drag goes on to. */
 export type Press = (cell: number, first: boolean) => void;

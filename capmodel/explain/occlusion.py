@@ -20,6 +20,7 @@ from torch import Tensor
 from capmodel.caption import Caption
 from capmodel.decoding.options import DecodeOptions
 from capmodel.decoding.tokenizer import START
+from capmodel.explain.draws import draw, generator
 
 if TYPE_CHECKING:
     from capmodel.captioner import Captioner
@@ -87,9 +88,9 @@ def occlude_word(
     if not chosen or len(chosen) == count or not 0 <= chosen[0] <= chosen[-1] < count:
         raise ValueError(f"cells to hide must be some, but not all, of 0..{count - 1}, not {chosen}")
 
-    random = np.random.default_rng(seed)
-    others = np.setdiff1d(np.arange(count), chosen)
-    draws = [random.choice(others, min(len(chosen), len(others)), replace=False) for _ in range(DRAWS)]
+    random = generator(seed)
+    others = [cell for cell in range(count) if cell not in chosen]
+    draws = [draw(others, min(len(chosen), len(others)), random) for _ in range(DRAWS)]
     hidden = captioner.encode([hide_cells(square, each, side) for each in (chosen, *draws)])
     whole = captioner.encode([square]) if grid is None else grid.to(hidden)
     grids = torch.cat([whole, hidden])

@@ -15,6 +15,7 @@ from capmodel.caption import Caption, Evidence
 OVERLAY_COLOR = np.array([8, 10, 24], np.float32)  # dark blue
 SHOWN_SIDE = 1280  # longer side of a photo in a browser, in pixels
 OPACITY = 0.82  # of the overlay where there is no attention
+LEAST_TOP = 2.0  # times uniform: a caption's scale does not end below, so a flat map looks flat
 CLEAR = 8.0  # times uniform: of 64 cells, one with an eighth of all attention is fully clear, whatever the others get
 AGAINST_COLOR = np.array([214, 72, 20], np.float32)  # vermilion, which the colour-blind tell from dark blue
 # Of evidence, in nats: a caption's scale ends between 1.1 and 4 times less probable. So words that hang on a place show it
@@ -29,11 +30,11 @@ def times_uniform(weights: np.ndarray) -> np.ndarray:
 
 
 def scale_top(caption: Caption) -> float:
-    """The top of a caption's scale, in times uniform: the strongest cell of any word, clamped to 2..`CLEAR`.
+    """The top of a caption's scale, in times uniform: the strongest cell of any word, clamped to `LEAST_TOP`..`CLEAR`.
 
     Beyond `CLEAR`, a word with nearly all its attention on one cell (often the first word) would leave the others dark.
     """
-    return min(CLEAR, max([2.0, *(float(times_uniform(word.weights).max()) for word in caption.words)]))
+    return min(CLEAR, max([LEAST_TOP, *(float(times_uniform(word.weights).max()) for word in caption.words)]))
 
 
 def smooth_map(weights: np.ndarray, height: int, width: int) -> np.ndarray:

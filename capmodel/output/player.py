@@ -11,14 +11,25 @@ from typing import NamedTuple
 import numpy as np
 
 from capmodel.caption import END_WORD, FUNCTION_WORDS, Caption
-from capmodel.explain.agreement import Answer
-from capmodel.output.overlay import AGAINST_COLOR, CLEAR, OPACITY, OVERLAY_COLOR, evidence_top, scale_top
+from capmodel.explain.agreement import OVERLAP, PHOTO_MATTERS, PLACE_MATTERS, STRONGEST, Answer
+from capmodel.output.overlay import (
+    AGAINST_COLOR,
+    CLEAR,
+    HIGHEST_TOP,
+    LEAST_TOP,
+    LOWEST_TOP,
+    OPACITY,
+    OVERLAY_COLOR,
+    evidence_top,
+    scale_top,
+)
 from capmodel.output.sentences import agreements, sentence
 from capmodel.resources import ASSETS
 
 PLAYER = ASSETS / "player"
 MAIN = "main.js"  # exports `mount`
-SCRIPTS = (MAIN, "core/*.js", "engines/*.js", "views/*.js", "panels/*.js")  # patterns, in PLAYER
+SCRIPTS = (MAIN, "core/*.js", "engines/offline.js", "engines/server.js", "views/*.js", "panels/*.js")  # in PLAYER
+BROWSER_ENGINE = ("engines/browser.js", "engines/browser/*.js")  # for pages that caption without a server
 # All that a page needs. The other files in the folder are for the player's developers.
 FILES = ("player.html", "player.css", "offline.html", *SCRIPTS)
 
@@ -54,6 +65,14 @@ def player_constants() -> dict:
         "against_color": AGAINST_COLOR.astype(int).tolist(),
         "opacity": OPACITY,
         "clear": CLEAR,
+        "least_top": LEAST_TOP,
+        "evidence_tops": [LOWEST_TOP, HIGHEST_TOP],
+        "agreement": {
+            "strongest": STRONGEST,
+            "overlap": OVERLAP,
+            "place_matters": PLACE_MATTERS,
+            "photo_matters": PHOTO_MATTERS,
+        },
         "end_word": END_WORD,
         "function_words": sorted(FUNCTION_WORDS),
     }

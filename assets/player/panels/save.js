@@ -24,6 +24,8 @@ const OF_ALL = [
  * @returns {Panel}
  */
 export function save({ store, engine, say }) {
+  const can = (/** @type {Offer} */ [kind]) => engine.can(`save-${kind}`);
+
   /**
    * @param {FileKind} kind
    * @param {Item[]} items
@@ -79,8 +81,10 @@ export function save({ store, engine, say }) {
           evidence,
           ' with what mattered for each word (not in GIF, video and table)',
         ),
-        group('This photo', OF_ONE, () => [store.shown.item]),
-        group('All photos here', OF_ALL, () => store.captioned),
+        ...[
+          group('This photo', OF_ONE.filter(can), () => [store.shown.item]),
+          group('All photos here', OF_ALL.filter(can), () => store.captioned),
+        ].filter((each) => each.querySelector('button')),
         answer,
       );
     },

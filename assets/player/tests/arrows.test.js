@@ -8,12 +8,18 @@ import { test } from 'node:test';
 
 const PLAYER = new URL('../', import.meta.url);
 /** @type {Record<string, string[]>} */
-const MAY = { core: ['core'], engines: ['core'], views: ['core'], panels: ['core'] };
+const MAY = { core: ['core'], engines: ['core', 'engines/browser'], views: ['core'], panels: ['core'] };
 
 for (const [folder, allowed] of Object.entries(MAY))
-  for (const name of readdirSync(new URL(folder, PLAYER)))
-    test(`${folder}/${name} imports only ${allowed.join(', ')}`, () => {
-      const source = readFileSync(new URL(`${folder}/${name}`, PLAYER), 'utf8');
-      for (const [, path] of source.matchAll(/^(?:import|export)\b[^;'"()=]*'(\.{1,2}\/[^']+)'/gm))
-        assert.ok(allowed.includes(posix.join(folder, path).split('/')[0]), path);
-    });
+  for (const name of readdirSync(new URL(folder, PLAYER), { recursive: true, encoding: 'utf8' }))
+    if (name.endsWith('.js'))
+      test(`${folder}/${name} imports only ${allowed.join(', ')}`, () => {
+        const source = readFileSync(new URL(`${folder}/${name}`, PLAYER), 'utf8');
+        for (const [, path] of source.matchAll(/^(?:import|export)\b[^;'"()=]*'(\.{1,2}\/[^']+)'/gm)) {
+          const found = posix.join(folder, posix.dirname(name), path);
+          assert.ok(
+            allowed.some((each) => found.startsWith(`${each}/`)),
+            path,
+          );
+        }
+      });
