@@ -164,6 +164,13 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         except ClientDisconnect:
             return Response(status_code=400)
 
+    async def post_frame(request: Request) -> Response:
+        """Takes a frame of a camera, returns its caption. Nothing is stored."""
+        try:
+            return JSONResponse(await protocol.frame(request.stream(), request.query_params.get("attention")))
+        except ClientDisconnect:
+            return Response(status_code=400)
+
     async def get_saved(request: Request) -> Response:
         file = protocol.saved_file(request.path_params["job"])
         return FileResponse(file, filename=file.name) if file else PlainTextResponse("There is no such file.", 404)
@@ -202,6 +209,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
             "largest_bytes": limits.photo_bytes,
             "most_photos": limits.photos,
             "photo_rules": page_rules(),
+            "frame_side": captioners[0].model.config.image_size,
             "constants": player_constants(),
         }
         files = player_files()
@@ -215,7 +223,12 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         button.click(caption_photo, [photo, attention, evidence], found, api_name="caption", concurrency_limit=4)
     page.queue(max_size=64)
     uploads = ApiUploads(gradio_folder, limits.stored_bytes)
-    routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved), player_route(files)]
+    routes = [
+        Route("/photo", post_photo, methods=["POST"]),
+        Route("/live", post_frame, methods=["POST"]),
+        Route("/saved/{job}", get_saved),
+        player_route(files),
+    ]
     around = {"routes": routes, "middleware": [Middleware(uploads.middleware)]}
     return page, {"app_kwargs": around, "max_file_size": limits.photo_bytes, "head": preload(files), **LAUNCH}
 

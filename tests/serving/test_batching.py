@@ -124,7 +124,11 @@ def test_items_that_yield_have_a_turn_after_each_call(batch, limit):
     gate.set()
     for future in futures:
         future.result(10)
-    assert order == ["-", "call", *(["ab", "call", "cd", "call"] if limit == 4 else ["a", "call", "b", "call", "c", "d"])]
+    assert order == [
+        "-",
+        "call",
+        *(["ab", "call", "cd", "call"] if limit == 4 else ["a", "call", "b", "call", "c", "d"]),
+    ]
 
 
 def test_an_error_reaches_its_asker_and_the_worker_goes_on(batch):
