@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
     results: Iterator[Caption | PhotoError] = iter(())
     if sources := [photo.source for photo in found if not photo.problem]:
         captioner = load_captioner(options.model, precision=options.precision)
-        results = captioner.stream(sources, DecodeOptions(beam=options.beam), evidence=options.evidence)
+        decode = DecodeOptions(beam=options.beam)
+        if not options.json and not page:  # nothing else shows other words, which take time
+            decode = replace(decode, alternatives=0)
+        results = captioner.stream(sources, decode, evidence=options.evidence)
     output = _Output(options.json, alone=len(found) == 1)
     captions = []
     bar = tqdm(total=len(found), unit="photo", disable=len(found) < 2 or not (sys.stderr and sys.stderr.isatty()))

@@ -46,8 +46,18 @@ sys.path.extend([".", ".."])  # where the package is, seen from the repository's
 with warnings.catch_warnings(action="ignore"):  # of a progress bar that we do not use
     from capmodel import Captioner
 from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN
+from capmodel.explain.evidence import grid_evidence
 from capmodel.model.normalizers import make_normalizer
-from capmodel.output.overlay import CLEAR, overlay, scale_top, smooth_map, times_uniform
+from capmodel.output.overlay import (
+    CLEAR,
+    evidence_top,
+    overlay,
+    overlay_evidence,
+    scale_top,
+    smooth_evidence,
+    smooth_map,
+    times_uniform,
+)
 from capmodel.photos import load_photo, squash
 from capmodel.resources import PHOTOS
 
@@ -447,8 +457,8 @@ plt.show()
 
 # %% [markdown]
 # **What a map does not say.** It shows where the LSTM looked, not why it wrote the word. It remembers what it saw at
-# earlier steps, and often it knows the next word from the words before. Then it may look somewhere else. Exercise 5
-# tests whether the place mattered.
+# earlier steps, and often it knows the next word from the words before. Then it may look somewhere else.
+# Section 14 asks whether the place mattered.
 
 # %% [markdown]
 # ## 13. The library's three words
@@ -485,7 +495,61 @@ for (text, start, stop), weights, word in zip(spans, maps, caption.words):
     print(f"{text}: probability {word.probability:.3f}, strongest cell {word.weights.max():.3f}; the same by hand")
 
 # %% [markdown]
-# ## 14. How to read a map: "x uniform"
+# ## 14. Looked and mattered
+#
+# Where it looked is one question, what mattered is another: how much less probable does a word $w$ become if the LSTM
+# cannot see a cell? So we hide one cell $t$ after the other, by giving it the mean of all cells, and read the same
+# words again. The fall of the log-probability is the cell's *evidence* for the word, in nats:
+#
+# $$\mathrm{evidence}_t(w) = \log p(w \mid \mathbf{h}^e_0, \dots, \mathbf{h}^e_{L-1})
+# - \log p(w \mid \mathbf{h}^e_0, \dots, \bar{\mathbf{h}}^e, \dots, \mathbf{h}^e_{L-1})$$
+#
+# Here $\bar{\mathbf{h}}^e$ stands in cell $t$'s place. Evidence has a sign: below 0, the cell speaks against the word.
+
+
+# %%
+def read_words(grid):
+    """Sections 3 to 9 for words that are given: grid (L, D) -> the log-probability of each of them, (words,)."""
+    keys, h_d, c_d, logprobs = grid @ W_e.T + b_e, torch.zeros(H), torch.zeros(H), []
+    for last, token in zip([START, *tokens], tokens):
+        weights = torch.softmax(torch.tanh(keys + W_d @ h_d + b_d) @ w_out + b_out, 0)
+        h_d, c_d = read(torch.cat([embedding[last], weights @ grid]), h_d, c_d)
+        logprobs.append(torch.log_softmax(embedding @ h_d + b_y, 0)[token])
+    return torch.stack([sum(logprobs[start:stop]) for _, start, stop in spans])
+
+
+def without(t):
+    """The grid (L, D) with cell t hidden."""
+    hidden = grid.clone()
+    hidden[t] = grid.mean(0)
+    return hidden
+
+
+evidence = torch.stack([read_words(grid) - read_words(without(t)) for t in range(L)], 1)  # (words, L)
+
+by_library = grid_evidence(captioner, grid, caption)
+assert_close(evidence.view(-1, side, side), torch.from_numpy(by_library.nats[: len(spans)]), rtol=1e-3, atol=1e-4)
+print("Evidence: the library finds the same.")
+
+# %% [markdown]
+# Above, where it looked. Below, what mattered: clear cells speak for the word, tinted ones against it. The number is
+# how many times less probable the word is without its strongest cell, $e^{\mathrm{evidence}}$.
+
+# %%
+scale = evidence_top(by_library)  # one for all words of the caption, in nats
+
+figure, axes = plt.subplots(2, len(spans), figsize=(3.2 * len(spans), 6.6), squeeze=False)
+for (text, _, _), weights, nats, (above, below) in zip(spans, maps, evidence, axes.T):
+    show_map(above, weights, scale_top(caption), text)
+    below.imshow(overlay_evidence(square, smooth_evidence(nats.view(side, side).numpy(), *square.shape[:2]), scale))
+    below.set(xticks=[], yticks=[], xlabel=f"{nats.max().exp():.2f} times less probable without it")
+    below.spines[:].set_visible(False)
+axes[0, 0].set_ylabel("looked")
+axes[1, 0].set_ylabel("mattered")
+plt.show()
+
+# %% [markdown]
+# ## 15. How to read a map: "x uniform"
 #
 # If the LSTM looked everywhere alike, each cell would have the weight $1/L$: *uniform* attention. We measure in this
 # unit: 1x is what a cell would have then, 5x is five times as much.
@@ -523,7 +587,7 @@ axes[1, 0].set_ylabel("each stretched")
 plt.show()
 
 # %% [markdown]
-# ## 15. Other ways from scores to weights
+# ## 16. Other ways from scores to weights
 #
 # Softmax never gives a weight of exactly 0: a little of every cell gets into the context. Two others
 # (`capmodel/model/normalizers.py`), on the scores of section 5:
@@ -549,7 +613,7 @@ for axis, (way, weights) in zip(axes, ways.items()):
 plt.show()
 
 # %% [markdown]
-# ## 16. Your turn
+# ## 17. Your turn
 #
 # 1. **Another photo.** Change `PHOTO` in section 1 to another file of `assets/photos`, or to your own. Before you run
 #    the rest, write down where you would look for each word. Where do you and the network differ?
@@ -564,5 +628,9 @@ plt.show()
 #    best. Write five captions. What is better than with greedy decoding, what is worse?
 # 5. **What does a cell see?** Paint the 32 x 32 pixels of one cell of `square` grey, and compute the grid again. How
 #    much does each of the 64 vectors change? Draw it as in section 2. Then hide the strongest cell of a word: does the
-#    word change? (`capmodel/explain/occlusion.py` does this with controls. A map shows where the LSTM looked; only such a test
-#    tells whether it mattered.)
+#    word change? (`capmodel/explain/occlusion.py` does this with controls.) Compare with section 14, which hides it in
+#    the grid: what do the other cells still know of it?
+# 6. **It looked right and did not care.** Find a word in the example photos whose map lies where you would look, but
+#    which is as probable without the photo. `captioner(sorted(PHOTOS.glob("*.jpg")), evidence=True)` gives captions
+#    whose `evidence.kept` says which share of its probability each word keeps when all cells are hidden. How did the
+#    LSTM know the word? Change the words before it, and test your guess.

@@ -19,6 +19,7 @@ import { mountEvidence } from './views/evidence.js';
 import { mountExamples } from './views/examples.js';
 import { mountGrid } from './views/grid.js';
 import { mountIntake } from './views/intake.js';
+import { mountLive } from './views/live.js';
 import { mountProgress } from './views/progress.js';
 import { mountStage } from './views/stage.js';
 import { mountTools } from './views/tools.js';
@@ -85,7 +86,7 @@ function run(element, value, server, signal) {
     say,
     pick(item) {
       store.open(item);
-      captioning.sharpen();
+      captioning.complete();
       reveal(find('.player'));
       if (!calm() && !store.state.press) store.togglePlaying();
     },
@@ -117,6 +118,7 @@ function run(element, value, server, signal) {
     mountProgress(app);
     mountIntake(app, value.retention_minutes);
     mountCamera(app);
+    mountLive(app, value.frame_side);
     mountExamples(app, value.samples);
   }
   root.classList.add('ready');

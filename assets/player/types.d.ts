@@ -9,9 +9,11 @@ export interface Word {
   text: string;
   /** 0..1, after the words before it. */
   probability: number;
-  /** Other words for this place and their probabilities, best first. */
-  alternatives: [text: string, probability: number][];
+  /** Other words for this place, best first. Only where somebody asked. The store adds them. */
+  alternatives?: Alternative[];
 }
+
+export type Alternative = [text: string, probability: number];
 
 export interface Caption {
   words: Word[];
@@ -87,6 +89,8 @@ export interface Constants {
 
 export interface PageValue {
   constants: Constants;
+  /** Pixels along a side of what the model sees. */
+  frame_side: number;
   samples: Sample[];
   /** Names of the kinds of attention, the usual one first. */
   attentions: string[];
@@ -199,6 +203,14 @@ export interface Engine {
   occlude(item: Item, words: string[], index: number, cells: number[]): Promise<Occlusion>;
   /** The best captions of the search. */
   candidates(item: Item): Promise<Caption[]>;
+  /** At each word of a photo's best caption, other words. */
+  alternatives(item: Item): Promise<Alternative[][]>;
+  /** The photo that a page had before it was loaded again; null if it is gone. */
+  recall?(key: string, attention: string): Promise<Captioned | null>;
+  /**
+   * A camera's frame, squashed to the size that the model sees. Nothing of it is kept.
+   */
+  live?(frame: HTMLCanvasElement, attention: string, signal: AbortSignal): Promise<Captioned>;
   /** What mattered for each word of a caption. */
   evidence(item: Item, words: string[]): Promise<Evidence>;
   /** The photo as an address that every browser can show. */
@@ -212,7 +224,18 @@ export interface Engine {
   ): Promise<{ url: string; name: string }>;
 }
 
-export type Question = 'caption' | 'attend' | 'steer' | 'occlude' | 'candidates' | 'evidence' | 'picture' | 'save';
+export type Question =
+  | 'caption'
+  | 'attend'
+  | 'steer'
+  | 'occlude'
+  | 'candidates'
+  | 'alternatives'
+  | 'live'
+  | 'recall'
+  | 'evidence'
+  | 'picture'
+  | 'save';
 
 /** What a press on a cell does; `first` is false for cells that a drag goes on to. */
 export type Press = (cell: number, first: boolean) => void;
@@ -222,6 +245,8 @@ export interface State {
   item: Item | null;
   /** Its caption that is shown. */
   caption: Caption | null;
+  /** Whether the other words at each place of the caption are known. */
+  alternatives: boolean;
   /** What mattered for the caption's words; null as long as it was not measured. */
   evidence: Evidence | null;
   view: View;

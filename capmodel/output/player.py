@@ -102,13 +102,18 @@ def _pack(maps: np.ndarray) -> str:
     return base64.b64encode(maps.astype("<f4").tobytes()).decode()
 
 
+def _rounded(alternatives: Sequence[tuple[str, float]]) -> list[list]:
+    return [[text, round(probability, 4)] for text, probability in alternatives]
+
+
 def _as_item(caption: Caption) -> dict:
+    has_alternatives = any(word.alternatives for word in caption.words)  # otherwise the page asks for them
     return {
         "words": [
             {
                 "text": word.text,
                 "probability": round(word.probability, 4),
-                "alternatives": [[text, round(probability, 4)] for text, probability in word.alternatives],
+                **({"alternatives": _rounded(word.alternatives)} if has_alternatives else {}),
             }
             for word in caption.words
         ],

@@ -8,6 +8,7 @@ the store: ``softmax-9f86…``.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ class Protocol:
     def questions(self) -> list[Question]:
         """Everything that a browser may ask: functions of one value, called by their names."""
         asked = (
-            self.sample, self.recall, self.attend, self.steer, self.occlude, self.candidates, self.evidence,
-            self.picture, self.known, self.make_file, self.file_state,
+            self.sample, self.recall, self.attend, self.steer, self.occlude, self.candidates, self.alternatives,
+            self.evidence, self.picture, self.known, self.make_file, self.file_state,
         )  # fmt: skip
         return [answering(each) for each in asked]
 
@@ -129,6 +130,12 @@ class Protocol:
         """{"key"} -> {"captions": the three best}."""
         kind, photo = _split(question["key"])
         return player_item("", "", await self.service.candidates(photo, kind))
+
+    async def alternatives(self, question: dict) -> Answer:
+        """{"key"} -> {"alternatives": at each word of the best caption, other words and their probabilities}."""
+        kind, photo = _split(question["key"])
+        found = player_item("", "", [await self.service.with_alternatives(photo, kind)])
+        return {"alternatives": [word["alternatives"] for word in found["captions"][0]["words"]]}
 
     async def evidence(self, question: dict) -> Answer:
         """{"key", "words": of another caption than the best, or null} -> the player's evidence of the caption."""
@@ -211,8 +218,10 @@ class Protocol:
             photo = await self.service.store.receive_file(file)
         except OSError as error:
             raise Refused(describe_os_error(error)) from error
-        ask = self.service.with_evidence if evidence else self.service.caption
-        return {"photo": file.name, **(await ask(photo, kind)).as_dict()}
+        caption = await self.service.with_alternatives(photo, kind)
+        if evidence:
+            caption = replace(caption, evidence=(await self.service.with_evidence(photo, kind)).evidence)
+        return {"photo": file.name, **caption.as_dict()}
 
     def saved_file(self, job: str) -> Path | None:
         """The file that a job made, if it is there."""

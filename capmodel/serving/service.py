@@ -35,7 +35,7 @@ PREVIEW_SIDE = 400  # pixels
 BATCH = 8  # photos: a larger one would make others wait, and win little
 PATIENCE = 0.1  # seconds that a batch waits for photos that are being loaded
 LOADERS = 2  # photos decoded at a time: a large one takes hundreds of megabytes
-OPTIONS = DecodeOptions()
+OPTIONS = DecodeOptions(alternatives=0)  # other words are found when somebody asks
 
 Result = TypeVar("Result")
 
@@ -106,7 +106,7 @@ class CaptionService:
         return list(self.captioners)
 
     async def caption(self, photo: str, kind: str) -> Caption:
-        """The best caption."""
+        """The best caption, without the other words at each place."""
         with self._using(photo) as known:
             try:
                 return await result_of(self._captioning(photo, known, kind))
@@ -150,6 +150,15 @@ class CaptionService:
             options = DecodeOptions(max_tokens=longest)
             found = self._worker.call(lambda: self._search(known, kind, seen, options, prefix))
             return (await result_of(found))[0]
+
+    async def with_alternatives(self, photo: str, kind: str) -> Caption:
+        """The best caption with the other words at each place. Found on demand, in turn."""
+        best = await self.caption(photo, kind)
+        for found in await self.candidates(photo, kind):
+            if found.text == best.text:
+                return found
+        # Searched alone, a photo may get another caption than in a batch: sums are rounded in another order.
+        return await self.steer(photo, kind, [*(word.text for word in best.words), END_WORD])
 
     async def with_evidence(self, photo: str, kind: str, words: Sequence[str] | None = None) -> Caption:
         """The best caption, or the one with exactly these words, with its evidence. Measured on demand, in turn."""

@@ -50,7 +50,7 @@ def test_evidence_is_laid_out_like_attention():
     numbers = np.frombuffer(base64.b64decode(found["nats"]), "<f4").reshape(5, 8, 8)
     np.testing.assert_array_equal(numbers, TOLD.evidence.nats)
     assert found["top"] == pytest.approx(0.5)
-    assert evidence_item(with_evidence([UNIFORM], [NOTHING], [1]))["top"] == pytest.approx(np.log(1.25))  # flat
+    assert evidence_item(with_evidence([UNIFORM], [NOTHING], [1]))["top"] == pytest.approx(np.log(1.1))  # flat
 
 
 def test_a_caption_has_evidence_in_the_player_only_if_it_was_measured():

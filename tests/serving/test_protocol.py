@@ -82,6 +82,20 @@ def test_photos_are_known_by_attention_and_content(make_protocol):
     assert ask(protocol, "picture", {"key": answer["key"]}) == {"gone": True}
 
 
+def test_other_words_come_when_asked(make_protocol, tiny_captioner):
+    protocol = make_protocol()
+    answer, _ = send(protocol, FIVE[0].read_bytes())
+    assert all("alternatives" not in word for word in answer["captions"][0]["words"])
+    found = ask(protocol, "alternatives", {"key": answer["key"]})
+    [caption] = tiny_captioner([FIVE[0]])
+    assert [[text for text, _ in each] for each in found["alternatives"]] == [
+        [text for text, _ in word.alternatives] for word in caption.words
+    ]
+    shares = [share for each in found["alternatives"] for _, share in each]
+    assert shares == pytest.approx([share for word in caption.words for _, share in word.alternatives], abs=2e-4)
+    assert ask(protocol, "alternatives", {"key": "softmax-0000"}) == {"gone": True}
+
+
 def test_evidence_comes_with_a_sentence_for_each_word(make_protocol, tiny_captioner):
     protocol = make_protocol()
     answer, _ = send(protocol, FIVE[0].read_bytes())

@@ -27,12 +27,12 @@ expect.set_options(timeout=20_000)  # of 5,000 ms, a busy machine with two worke
 
 
 @contextmanager
-def start_browser() -> Iterator[Browser]:
+def start_browser(*arguments: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
         found = binary is not None or Path(playwright.chromium.executable_path).exists()
         require(found, "The tests of the page need Chromium: apt install chromium, or playwright install chromium.")
-        browser = playwright.chromium.launch(executable_path=binary, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=binary, args=[*QUIET, *arguments])
         yield browser
         browser.close()
 

@@ -1,4 +1,4 @@
-/** @import { Caption, Captioned, Engine, Evidence, FoundPhotos, Item, Sample } from '../types.d.ts' */
+/** @import { Alternative, Caption, Captioned, Engine, Evidence, FoundPhotos, Item, Sample } from '../types.d.ts' */
 /** @import { PhotoFiles } from './photo_files.js' */
 /** @import { Store } from './store.js' */
 import { painted } from './dom.js';
@@ -21,6 +21,8 @@ export class Captioning {
   #answered = false; // one of these photos: the first goes alone, so that its caption is there soonest
   /** @type {WeakSet<Item>} */
   #sharpening = new WeakSet();
+  /** @type {WeakMap<Caption, Promise<Alternative[][]>>} */
+  #finding = new WeakMap();
   /** @type {WeakMap<Caption, Promise<Evidence>>} */
   #measuring = new WeakMap();
 
@@ -50,11 +52,12 @@ export class Captioning {
   /**
    * Adds files that the visitor has picked one by one; each has a card, even if it turns out to be no photo.
    * @param {File[]} files
+   * @returns {Item[]} those for which there was room
    */
   addFiles(files) {
     const { room } = this;
     this.#note(files.length > room ? tooMany(files.length - room, this.#most) : '');
-    this.#add(files.slice(0, room));
+    return this.#add(files.slice(0, room));
   }
 
   /**
@@ -73,17 +76,19 @@ export class Captioning {
 
   /** @param {File[]} files */
   #add(files) {
-    if (!files.length) return;
+    if (!files.length) return [];
     this.#answered = this.#running > 0;
-    for (const file of files) {
+    const items = files.map((file) => {
       const item = this.#store.add({ name: file.name || 'pasted photo', source: { file } });
       if (file.size <= this.#largest) this.#queue.push(item);
       else {
         const error = `This file is larger than ${Math.round(this.#largest / 1e6)} MB; please make it smaller.`;
         this.#store.update(item, { state: 'bad', error });
       }
-    }
+      return item;
+    });
     this.#goOn();
+    return items;
   }
 
   /** @param {string} note */
@@ -133,10 +138,17 @@ export class Captioning {
     this.#say('All photos are removed.');
   }
 
-  /** Gives the photo in the player its full picture. */
-  async sharpen() {
-    const { item } = this.#store.state;
-    if (!item || item.url || this.#sharpening.has(item)) return;
+  /** Gives the photo in the player what it lacks: its full picture, and the other words of its caption. */
+  complete() {
+    const { item, caption } = this.#store.state;
+    if (!item || !caption) return;
+    this.#sharpen(item);
+    if (this.#engine.can('alternatives')) this.alternatives(item, caption).catch(() => {}); // the panel asks again
+  }
+
+  /** @param {Item} item */
+  async #sharpen(item) {
+    if (item.url || this.#sharpening.has(item)) return;
     this.#sharpening.add(item);
     try {
       this.#store.update(item, { url: await pictureOf(item, this.#engine) });
@@ -172,19 +184,24 @@ export class Captioning {
    */
   async evidence(item, caption) {
     if (caption.evidence) return caption.evidence;
-    const known = this.#measuring.get(caption);
-    if (known) return known;
-    const asked = this.#engine.evidence(
-      captionedAs(item, caption),
-      caption.words.map(({ text }) => text),
+    const words = caption.words.map(({ text }) => text);
+    const evidence = await once(this.#measuring, caption, () =>
+      this.#engine.evidence(captionedAs(item, caption), words),
     );
-    this.#measuring.set(caption, asked);
-    try {
-      this.#store.addEvidence(caption, await asked);
-    } finally {
-      this.#measuring.delete(caption); // what failed may be asked again
-    }
-    return asked;
+    this.#store.addEvidence(caption, evidence);
+    return evidence;
+  }
+
+  /**
+   * Finds the other words at each place of a caption, if they are not known.
+   *
+   * @param {Item} item
+   * @param {Caption} caption of the photo
+   */
+  async alternatives(item, caption) {
+    if (caption.words.every(({ alternatives }) => alternatives)) return;
+    const found = await once(this.#finding, caption, () => this.#engine.alternatives(captionedAs(item, caption)));
+    this.#store.addAlternatives(caption, found);
   }
 
   /**
@@ -228,7 +245,7 @@ export class Captioning {
         this.#pump();
       });
     }
-    if (!this.#running) this.sharpen(); // a large picture takes the browser a moment: not while captions come
+    if (!this.#running) this.complete(); // a large picture takes the browser a moment: not while captions come
   }
 
   /** @param {Item} item */
@@ -284,7 +301,7 @@ export class Captioning {
     await painted();
     if (this.#store.state.item || !this.#store.items.includes(item)) return;
     this.#store.open(item);
-    if (!this.#running) this.sharpen();
+    if (!this.#running) this.complete();
   }
 
   /** @param {Item} item */
@@ -292,8 +309,23 @@ export class Captioning {
     this.#queue = this.#queue.filter((each) => each !== item);
     this.#store.remove(item);
     forget(item.url);
-    this.sharpen();
+    this.complete();
   }
+}
+
+/**
+ * The answer to a question about a caption, which is asked once; if that fails, it may be asked again.
+ *
+ * @template T
+ * @param {WeakMap<Caption, Promise<T>>} asked
+ * @param {Caption} caption
+ * @param {() => Promise<T>} ask
+ * @returns {Promise<T>}
+ */
+function once(asked, caption, ask) {
+  const known = asked.get(caption) ?? ask();
+  asked.set(caption, known);
+  return known.finally(() => asked.delete(caption));
 }
 
 /**

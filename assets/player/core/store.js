@@ -1,10 +1,11 @@
-/** @import { Caption, Changed, Evidence, Item, State } from '../types.d.ts' */
+/** @import { Alternative, Caption, Changed, Evidence, Item, State } from '../types.d.ts' */
 import { unpack, unpackEvidence } from './overlay.js';
 
 /** @type {State} */
 const INITIAL = {
   item: null,
   caption: null,
+  alternatives: false,
   evidence: null,
   view: 'looked',
   word: 0,
@@ -48,7 +49,11 @@ const captionOf = (item) => item.steered.at(-1) ?? item.captions[item.choice];
  * What the state says of the caption that is shown.
  * @param {Caption} caption
  */
-const shows = (caption) => ({ caption, evidence: caption.evidence ?? null });
+const shows = (caption) => ({
+  caption,
+  alternatives: caption.words.every(({ alternatives }) => alternatives),
+  evidence: caption.evidence ?? null,
+});
 
 /**
  * Whether one of some parts of the state has changed.
@@ -198,6 +203,19 @@ export class Store {
     const caption = captionOf(item);
     if (item !== this.#state.item || caption === this.#state.caption) return;
     this.set({ ...shows(caption), word: Math.min(this.#state.word, caption.words.length - 1) });
+  }
+
+  /**
+   * Keeps the other words at each place of a caption.
+   *
+   * @param {Caption} caption
+   * @param {Alternative[][]} alternatives
+   */
+  addAlternatives(caption, alternatives) {
+    caption.words.forEach((word, k) => {
+      word.alternatives = alternatives[k];
+    });
+    if (caption === this.#state.caption) this.set({ alternatives: true });
   }
 
   /**

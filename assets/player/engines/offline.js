@@ -15,6 +15,7 @@ export const OFFLINE = {
   steer: refuse,
   occlude: refuse,
   candidates: refuse,
+  alternatives: refuse,
   evidence: refuse,
   picture: refuse,
   save: refuse,

@@ -1,7 +1,11 @@
 /** @import { Captioned, Engine, FileKind, Item, Source } from '../types.d.ts' */
+import { toJpeg } from '../core/picture.js';
 
 const GONE = 'This photo is no longer on the server; please add it again.';
+const LOST = 'The server does not answer; trying again\u2026';
 const SILENT = 'The server did not answer; please try again.';
+const LIVE_QUALITY = 0.92; // of a frame's JPEG
+const LIVE_PATIENCE_MS = 10_000; // then the server counts as gone
 const ASK_AGAIN_MS = 300; // how far a file is
 
 /**
@@ -84,6 +88,41 @@ export class ServerEngine {
   /** @param {Item} item */
   async candidates(item) {
     return (await this.#ask('candidates', item)).captions;
+  }
+
+  /** @param {Item} item */
+  async alternatives(item) {
+    return (await this.#ask('alternatives', item)).alternatives;
+  }
+
+  /**
+   * @param {HTMLCanvasElement} frame
+   * @param {string} attention
+   * @param {AbortSignal} signal
+   * @returns {Promise<Captioned>}
+   */
+  async live(frame, attention, signal) {
+    const body = await toJpeg(frame, LIVE_QUALITY);
+    /** @type {Captioned & Refusal} */
+    let answer;
+    try {
+      const within = AbortSignal.any([signal, AbortSignal.timeout(LIVE_PATIENCE_MS)]);
+      const address = `live?attention=${encodeURIComponent(attention)}`;
+      answer = await (await fetch(address, { method: 'POST', body, signal: within })).json();
+    } catch {
+      throw new Error(LOST);
+    }
+    return accept(answer);
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} attention
+   * @returns {Promise<Captioned | null>}
+   */
+  async recall(key, attention) {
+    const answer = await this.#server.recall({ key, attention });
+    return answer.gone ? null : accept(answer);
   }
 
   /**

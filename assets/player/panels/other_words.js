@@ -1,6 +1,8 @@
 /** @import { App, Panel } from '../types.d.ts' */
-import { busy, make } from '../core/dom.js';
+import { busy, complaint, make } from '../core/dom.js';
 import { percent, textOf } from '../core/text.js';
+
+const NAME = 'Other words';
 
 /**
  * What the model might have written instead; the caption can be steered from there.
@@ -8,7 +10,7 @@ import { percent, textOf } from '../core/text.js';
  * @param {App} app
  * @returns {Panel}
  */
-export function otherWords({ store, engine, constants, say }) {
+export function otherWords({ store, engine, captioning, constants, say }) {
   /**
    * @param {string} text
    * @param {number} probability
@@ -35,11 +37,26 @@ export function otherWords({ store, engine, constants, say }) {
     });
   }
 
+  /** @param {HTMLElement} place */
+  async function ask(place) {
+    const { item, caption } = store.shown;
+    place.replaceChildren(make('p', { textContent: 'Looking for other words\u2026' }));
+    try {
+      await captioning.alternatives(item, caption);
+    } catch (error) {
+      if (store.state.panel === NAME && store.state.caption === caption) place.replaceChildren(complaint(error));
+    }
+  }
+
   return {
-    name: 'Other words',
+    name: NAME,
     draw(_, place) {
       const { item, caption, word } = store.shown;
       const { text, probability, alternatives } = caption.words[word];
+      if (!alternatives) {
+        ask(place);
+        return;
+      }
       const answer = make('div', { className: 'answer row' });
       const steerable = engine.can('steer');
       const others = alternatives

@@ -41,7 +41,7 @@ test('who is told of a photo finds its first word, and never one that its captio
   assert.equal(store.shown.text, 'words');
   store.open(items[1]);
   assert.deepEqual(seen, ['a', 'words', 'short']);
-  assert.deepEqual(told, [['caption', 'item', 'word'], ['word'], ['caption', 'item', 'word']]);
+  assert.deepEqual(told, [['alternatives', 'caption', 'item', 'word'], ['word'], ['caption', 'item', 'word']]);
 });
 
 test('after the last word comes the first', () => {
@@ -52,6 +52,21 @@ test('after the last word comes the first', () => {
   store.show(-1);
   assert.equal(store.state.word, 2);
   assert.equal(store.hasNext, false);
+});
+
+test('other words come later, and are told of only if their caption is shown', () => {
+  const { store, items, told } = storeWith('one two', 'three');
+  for (const { captions } of items) for (const word of captions[0].words) delete word.alternatives;
+  store.open(items[0]);
+  assert.equal(store.state.alternatives, false);
+  told.length = 0;
+  store.addAlternatives(items[1].captions[0], [[['four', 0.1]]]);
+  assert.deepEqual(told, []);
+  store.addAlternatives(items[0].captions[0], [[['a', 0.2]], []]);
+  assert.deepEqual(told, [['alternatives']]);
+  assert.deepEqual(store.shown.caption.words[0].alternatives, [['a', 0.2]]);
+  store.open(items[1]);
+  assert.equal(store.state.alternatives, true);
 });
 
 test('nothing is told of what stays as it is', () => {

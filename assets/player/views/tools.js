@@ -2,7 +2,7 @@
 import { make, setState } from '../core/dom.js';
 
 /** @type {Changed} */
-const EVERYTHING = new Set(/** @type {const} */ (['item', 'caption', 'word', 'view', 'evidence']));
+const EVERYTHING = new Set(/** @type {const} */ (['item', 'caption', 'word', 'view', 'alternatives', 'evidence']));
 
 /**
  * The buttons below the caption, each of which opens a panel; one is open at a time.
