@@ -120,12 +120,15 @@ def preload(files: PlayerFiles) -> str:
 def example_photos(remarks: bool) -> list[dict]:
     """The example photos, described, and if `remarks` with the bundled model's captions and remarks on them."""
     samples = []
+    intro = json.loads((ASSETS / "intro.json").read_text(encoding="utf-8"))
     for photo in json.loads((ASSETS / "gallery.json").read_text(encoding="utf-8"))["photos"]:
         path = PHOTOS / photo["file"]
         with Image.open(path) as image:
             image.thumbnail((THUMBNAIL, THUMBNAIL))
             small = save_pil_to_cache(image, cache_dir=get_upload_folder(), format="webp")
         pictures = {"image": FileData(path=str(path)).model_dump(), "thumbnail": FileData(path=small).model_dump()}
+        if photo["file"] in intro:
+            photo["captioned"] = intro[photo["file"]]
         said = photo if remarks else {key: photo[key] for key in ("file", "description")}
         samples.append({**said, **pictures})
     return samples

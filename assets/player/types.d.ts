@@ -69,6 +69,8 @@ export interface Sample {
   thumbnail: { url: string };
   /** What the bundled model said, and what a person says of that. */
   caption?: string;
+  /** The caption with its maps, if it plays when the page opens. */
+  captioned?: Captioned;
   outcome?: 'right' | 'partly' | 'wrong';
   remark?: string;
 }
@@ -121,8 +123,8 @@ export interface OfflineValue {
 
 // ---- the player's own ----
 
-/** Where a photo comes from: a visitor's file, or an example. */
-export type Source = { file: File } | { sample: Sample };
+/** Where a photo comes from: a visitor's file, an example, or the page before it was loaded again, by its key. */
+export type Source = { file: File } | { sample: Sample } | { recalled: string };
 
 /** What was found in folders. */
 export interface FoundPhotos {
@@ -205,8 +207,6 @@ export interface Engine {
   candidates(item: Item): Promise<Caption[]>;
   /** At each word of a photo's best caption, other words. */
   alternatives(item: Item): Promise<Alternative[][]>;
-  /** The photo that a page had before it was loaded again; null if it is gone. */
-  recall?(key: string, attention: string): Promise<Captioned | null>;
   /**
    * A camera's frame, squashed to the size that the model sees. Nothing of it is kept.
    */

@@ -1,7 +1,7 @@
 /** @import { Captioned, Engine, FileKind, Item, Source } from '../types.d.ts' */
+import { Gone } from '../core/gone.js';
 import { toJpeg } from '../core/picture.js';
 
-const GONE = 'This photo is no longer on the server; please add it again.';
 const LOST = 'The server does not answer; trying again\u2026';
 const SILENT = 'The server did not answer; please try again.';
 const LIVE_QUALITY = 0.92; // of a frame's JPEG
@@ -22,7 +22,7 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
  * @returns {T}
  */
 function accept(answer) {
-  if (answer.gone) throw new Error(GONE);
+  if (answer.gone) throw new Gone();
   if (answer.error) throw new Error(answer.error);
   return answer;
 }
@@ -116,16 +116,6 @@ export class ServerEngine {
   }
 
   /**
-   * @param {string} key
-   * @param {string} attention
-   * @returns {Promise<Captioned | null>}
-   */
-  async recall(key, attention) {
-    const answer = await this.#server.recall({ key, attention });
-    return answer.gone ? null : accept(answer);
-  }
-
-  /**
    * @param {Item} item
    * @param {string[]} words
    */
@@ -155,6 +145,7 @@ export class ServerEngine {
    * @param {string} attention
    */
   async #send(source, attention) {
+    if ('recalled' in source) return this.#server.recall({ key: source.recalled, attention });
     if ('sample' in source) return this.#server.sample({ file: source.sample.file, attention });
     const response = await fetch(`photo?attention=${encodeURIComponent(attention)}`, {
       method: 'POST',
@@ -171,7 +162,7 @@ export class ServerEngine {
   async #ask(name, item, question = {}) {
     const ask = () => this.#server[name]({ ...question, key: item.key });
     let answer = await ask();
-    if (answer.gone && item.source) {
+    if (answer.gone && item.source && !('recalled' in item.source)) {
       await this.#send(item.source, item.attention);
       answer = await ask();
     }
@@ -188,7 +179,7 @@ export class ServerEngine {
    */
   async #makeFile(kind, items, evidence, progress) {
     for (const item of items) {
-      if (item.source && (await this.#server.known({ key: item.key })).gone)
+      if (item.source && !('recalled' in item.source) && (await this.#server.known({ key: item.key })).gone)
         await this.#send(item.source, item.attention);
     }
     const photos = items.map(({ key, name, steered }) => ({
