@@ -160,7 +160,11 @@ def test_a_server_that_is_gone_is_asked_again(live):
 def test_one_frame_is_on_its_way_at_a_time(live):
     held = []
     live.route("**/live?*", lambda route: held.append(route))
-    live.wait_for_timeout(1500)
+    for _ in range(100):
+        live.wait_for_timeout(100)
+        if held:
+            break
+    live.wait_for_timeout(700)
     assert len(held) == 1
     held.pop().continue_()
     live.unroute("**/live?*")

@@ -44,10 +44,14 @@ def test_only_names_and_keys_are_noted(page):
 def test_what_is_gone_is_said_to_be(page):
     upload(page, TWO[0])
     captions(page, 1)
-    page.evaluate("""() => addEventListener('pagehide', () => {   // as if the server had deleted it meanwhile
-        for (const [name, text] of Object.entries(sessionStorage))
-            sessionStorage.setItem(name, text.replace(/-[0-9a-f]{64}/, '-' + '0'.repeat(64)));
-    })""")
+    page.evaluate("""() => {   // as if the server had deleted it meanwhile
+        const change = () => {
+            for (const [name, text] of Object.entries(sessionStorage))
+                sessionStorage.setItem(name, text.replace(/-[0-9a-f]{64}/, '-' + '0'.repeat(64)));
+        };
+        addEventListener('pagehide', change);
+        document.addEventListener('visibilitychange', change);
+    }""")
     page.reload()
     expect(page.locator(".note")).to_contain_text("1 photo of before this page was loaded again is gone")
     expect(page.locator(".card")).to_have_count(0)
