@@ -128,12 +128,16 @@ def test_the_map_glides_from_word_to_word(browser, address, meanwhile):
     with open_page(browser, address) as page:
         upload(page, SURFER)
         captions(page, 1)
-        page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
-        # The overlay every 50 ms, by a clock that does not hurry on a busy machine. A sharper picture comes meanwhile.
+        # The sharp picture may have another size than the preview, by a fraction of a pixel.
+        page.wait_for_function(
+            "(image => image.src.startsWith('blob:') && image.complete)(document.querySelector('.frame img'))"
+        )
+        page.wait_for_timeout(100)
+        # The overlay every 50 ms, by a clock that does not hurry on a busy machine. A picture is loaded meanwhile.
         looks = page.evaluate(
             """async (meanwhile) => {
                 const canvas = document.querySelector('.player canvas'), looks = [];
-                let now = performance.now();
+                let now = Math.ceil(performance.now());  // whole numbers add up exactly
                 performance.now = () => now;
                 document.querySelectorAll('.words button')[1].click();
                 for (let step = 0; step < 10; step++, now += 50) {
