@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import NamedTuple
 
 import torch
@@ -47,8 +46,9 @@ class _End(NamedTuple):
 
 @dataclass
 class _Step:
-    """The state and choices of each photo's K beams at one step, kept for tracing captions back."""
+    """The state and choices of the K beams of B photos at one step, kept for tracing captions back."""
 
+    rows: dict[int, int]  # photo -> its row
     weights: Tensor  # (B, K, L), where they looked
     states: State  # (B, K, H), from which they chose
     top_k: tuple[Tensor, Tensor]  # (B, K, R), ids and log-probabilities
@@ -87,9 +87,9 @@ def beam_search(
     history = tokens[..., None]  # (B, K, tokens so far)
     totals = torch.full((photos, beam), -torch.inf, device=device)  # log-probability so far
     totals[:, 0] = 0  # at the start all beams are equal, so only one counts
-    rows = torch.arange(photos, device=device)[:, None]
     steps: list[_Step] = []
     ends: list[list[_End]] = [[] for _ in range(photos)]
+    searched = list(range(photos))  # the photo of each row
 
     for length in range(options.max_tokens + 1):
         logits, state, weights = decoder.step(tokens, state, memory)
@@ -99,10 +99,10 @@ def beam_search(
         count = min(max(options.top_k, 2 * beam + 4 + length), logprobs.shape[-1])
         likely = logprobs.topk(count)
         top_k = likely.indices[..., : options.top_k], likely.values[..., : options.top_k]
-        forced = _forced(prefixes, length, options)
+        forced = _forced([prefixes[photo] for photo in searched], length, options)
         if forced:
-            for photo, token in forced.items():
-                logprobs[photo, :, :token] = logprobs[photo, :, token + 1 :] = -torch.inf
+            for row, token in forced.items():
+                logprobs[row, :, :token] = logprobs[row, :, token + 1 :] = -torch.inf
             likely = logprobs.topk(count)
         forbidden = _forbidden(likely.indices, history, forced, options)
         best, flat = (
@@ -112,13 +112,25 @@ def beam_search(
         )
         parents = flat // count
         tokens, chosen = (part.flatten(1).gather(1, flat) for part in (likely.indices, likely.values))
-        _note_ends(ends, best, parents, tokens, chosen, length, options)
+        _note_ends([ends[photo] for photo in searched], best, parents, tokens, chosen, length, options)
 
         totals, order = best.masked_fill(tokens == END, -torch.inf).topk(beam)
         parents, tokens, chosen = parents.gather(1, order), tokens.gather(1, order), chosen.gather(1, order)
-        steps.append(_Step(weights, state, top_k, parents, tokens, chosen))
-        if all(map(_is_done, ends, totals[:, 0].tolist(), repeat(length + 1), repeat(options))):
+        steps.append(
+            _Step({photo: row for row, photo in enumerate(searched)}, weights, state, top_k, parents, tokens, chosen)
+        )
+        going = [
+            row
+            for row, (photo, total) in enumerate(zip(searched, totals[:, 0].tolist(), strict=True))
+            if not _is_done(ends[photo], total, length + 1, options)
+        ]
+        if not going:
             break
+        if len(going) < len(searched):  # a photo's captions do not depend on those beside it
+            searched = [searched[row] for row in going]
+            memory, totals, tokens = Memory(*(part[going] for part in memory)), totals[going], tokens[going]
+        rows = torch.tensor(going, device=device)[:, None]
+        parents = parents[going]
         state = State(state.hidden[rows, parents], state.cell[rows, parents])
         history = torch.cat([history[rows, parents], tokens[..., None]], -1)
 
@@ -127,10 +139,10 @@ def beam_search(
 
 
 def _forced(prefixes: Sequence[Sequence[int]], length: int, options: DecodeOptions) -> dict[int, int]:
-    """Photos with a forced next token, and that token: the next of the prefix, or the end at the maximum length."""
+    """Rows with a forced next token, and that token: the next of the prefix, or the end at the maximum length."""
     if length == options.max_tokens:
         return dict.fromkeys(range(len(prefixes)), END)
-    return {photo: prefix[length] for photo, prefix in enumerate(prefixes) if length < len(prefix)}
+    return {row: prefix[length] for row, prefix in enumerate(prefixes) if length < len(prefix)}
 
 
 def _forbidden(tokens: Tensor, history: Tensor, forced: Collection[int], options: DecodeOptions) -> Tensor:
@@ -158,12 +170,12 @@ def _note_ends(
     length: int,
     options: DecodeOptions,
 ) -> None:
-    """Adds captions that end at this step among a photo's `beam` best continuations. All tensors are (B, 2K)."""
+    """Adds captions that end at this step among a row's `beam` best continuations. All tensors are (B, 2K)."""
     normalizer = (length + 1) ** options.length_penalty  # the end is a token too
     is_end = (tokens == END) & best.isfinite()
-    for photo, rank in is_end[:, : options.beam].nonzero().tolist():
-        score = best[photo, rank].item() / normalizer
-        ends[photo].append(_End(score, length, int(parents[photo, rank]), float(logprobs[photo, rank])))
+    for row, rank in is_end[:, : options.beam].nonzero().tolist():
+        score = best[row, rank].item() / normalizer
+        ends[row].append(_End(score, length, int(parents[row, rank]), float(logprobs[row, rank])))
 
 
 def _is_done(ends: list[_End], total: float, length: int, options: DecodeOptions) -> bool:
@@ -180,14 +192,14 @@ def _trace(steps: list[_Step], photo: int, end: _End) -> Hypothesis:
     """Follows a finished caption back to its start."""
     path = [end.beam]  # the beam to read at each step, from last to first
     for step in reversed(steps[: end.step]):
-        path.append(int(step.parents[photo, path[-1]]))
+        path.append(int(step.parents[step.rows[photo], path[-1]]))
     path.reverse()
     walked = list(zip(steps[: end.step], path[:-1], path[1:], strict=True))
-    tokens = [int(step.tokens[photo, after]) for step, _, after in walked]
-    logprobs = [float(step.logprobs[photo, after]) for step, _, after in walked]
+    tokens = [int(step.tokens[step.rows[photo], after]) for step, _, after in walked]
+    logprobs = [float(step.logprobs[step.rows[photo], after]) for step, _, after in walked]
 
     def read(pick: Callable[[_Step], Tensor]) -> Tensor:
-        return torch.stack([pick(step)[photo, before] for step, before, _ in walked])
+        return torch.stack([pick(step)[step.rows[photo], before] for step, before, _ in walked])
 
     return Hypothesis(
         tokens=tokens,

@@ -95,6 +95,20 @@ def test_photos_do_not_touch_each_other(decoder, grid):
         assert [h.tokens for h in alone] == [h.tokens for h in together[photo]]
 
 
+def test_a_photo_is_searched_no_longer_because_of_others(decoder):
+    """A longer search may find better captions."""
+    torch.manual_seed(3)
+    grid = torch.randn(40, 9, 6)
+    options = DecodeOptions(beam=3, candidates=3, max_tokens=12, length_penalty=1.5)
+    together = beam_search(decoder, decoder.prepare(grid), options)
+    for photo, found in enumerate(together):
+        [alone] = beam_search(decoder, decoder.prepare(grid[photo : photo + 1]), options)
+        assert [each.tokens for each in found] == [each.tokens for each in alone]
+        for each, other in zip(found, alone, strict=True):
+            torch.testing.assert_close(each.weights, other.weights)
+            torch.testing.assert_close(each.states.hidden, other.states.hidden)
+
+
 def test_prefixes_are_kept_and_may_differ(decoder, grid):
     prefixes = [[4], [5, 6, 7], [], [7, 7], [6]]
     for prefix, found in zip(
