@@ -120,12 +120,15 @@ def preload(files: PlayerFiles) -> str:
 def example_photos(remarks: bool) -> list[dict]:
     """The example photos, described, and if `remarks` with the bundled model's captions and remarks on them."""
     samples = []
+    intro = json.loads((ASSETS / "intro.json").read_text(encoding="utf-8"))
     for photo in json.loads((ASSETS / "gallery.json").read_text(encoding="utf-8"))["photos"]:
         path = PHOTOS / photo["file"]
         with Image.open(path) as image:
             image.thumbnail((THUMBNAIL, THUMBNAIL))
             small = save_pil_to_cache(image, cache_dir=get_upload_folder(), format="webp")
         pictures = {"image": FileData(path=str(path)).model_dump(), "thumbnail": FileData(path=small).model_dump()}
+        if photo["file"] in intro:
+            photo["captioned"] = intro[photo["file"]]
         said = photo if remarks else {key: photo[key] for key in ("file", "description")}
         samples.append({**said, **pictures})
     return samples
@@ -161,6 +164,13 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         attention = request.query_params.get("attention")
         try:
             return JSONResponse(await protocol.upload(request.stream(), length, attention))
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    async def post_frame(request: Request) -> Response:
+        """Takes a frame of a camera, returns its caption. Nothing is stored."""
+        try:
+            return JSONResponse(await protocol.frame(request.stream(), request.query_params.get("attention")))
         except ClientDisconnect:
             return Response(status_code=400)
 
@@ -202,6 +212,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
             "largest_bytes": limits.photo_bytes,
             "most_photos": limits.photos,
             "photo_rules": page_rules(),
+            "frame_side": captioners[0].model.config.image_size,
             "constants": player_constants(),
         }
         files = player_files()
@@ -215,7 +226,12 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         button.click(caption_photo, [photo, attention, evidence], found, api_name="caption", concurrency_limit=4)
     page.queue(max_size=64)
     uploads = ApiUploads(gradio_folder, limits.stored_bytes)
-    routes = [Route("/photo", post_photo, methods=["POST"]), Route("/saved/{job}", get_saved), player_route(files)]
+    routes = [
+        Route("/photo", post_photo, methods=["POST"]),
+        Route("/live", post_frame, methods=["POST"]),
+        Route("/saved/{job}", get_saved),
+        player_route(files),
+    ]
     around = {"routes": routes, "middleware": [Middleware(uploads.middleware)]}
     return page, {"app_kwargs": around, "max_file_size": limits.photo_bytes, "head": preload(files), **LAUNCH}
 

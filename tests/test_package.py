@@ -100,7 +100,7 @@ def wheel(source, tmp_path_factory) -> Path:
 def test_the_files_of_the_wheel(source, wheel):
     wanted = {path.relative_to(source).as_posix() for path in (source / "capmodel").rglob("*") if path.is_file()}
     assets = source / "assets"
-    for pattern in ("gallery.json", "models/*/*", "photos/*", "player.*", "offline.html", "player/**/*"):
+    for pattern in ("gallery.json", "intro.json", "models/*/*", "photos/*", "player.*", "offline.html", "player/**/*"):
         wanted |= {f"capmodel/{path.relative_to(source).as_posix()}" for path in assets.glob(pattern) if path.is_file()}
     for tools in ("node_modules", "tests"):
         wanted = {name for name in wanted if not name.startswith(f"capmodel/assets/player/{tools}/")}
@@ -109,7 +109,13 @@ def test_the_files_of_the_wheel(source, wheel):
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert names == wanted
     assert {Path(name).parts[0] for name in names} == {"capmodel"}
-    for needed in ("models/softmax/model.safetensors", "models/hard/config.json", "photos/CREDITS.md", "gallery.json"):
+    for needed in (
+        "models/softmax/model.safetensors",
+        "models/hard/config.json",
+        "photos/CREDITS.md",
+        "gallery.json",
+        "intro.json",
+    ):
         assert f"capmodel/assets/{needed}" in names
 
 

@@ -19,7 +19,10 @@ import { mountEvidence } from './views/evidence.js';
 import { mountExamples } from './views/examples.js';
 import { mountGrid } from './views/grid.js';
 import { mountIntake } from './views/intake.js';
+import { mountIntro } from './views/intro.js';
+import { mountLive } from './views/live.js';
 import { mountProgress } from './views/progress.js';
+import { mountReload } from './views/reload.js';
 import { mountStage } from './views/stage.js';
 import { mountTools } from './views/tools.js';
 import { mountWords } from './views/words.js';
@@ -117,7 +120,10 @@ function run(element, value, server, signal) {
     mountProgress(app);
     mountIntake(app, value.retention_minutes);
     mountCamera(app);
+    mountLive(app, value.frame_side);
     mountExamples(app, value.samples);
+    mountReload(app, value.samples, attentions);
+    mountIntro(app, value.samples);
   }
   root.classList.add('ready');
   signal.addEventListener('abort', () => {

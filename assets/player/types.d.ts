@@ -69,6 +69,8 @@ export interface Sample {
   thumbnail: { url: string };
   /** What the bundled model said, and what a person says of that. */
   caption?: string;
+  /** The caption with its maps, if it plays when the page opens. */
+  captioned?: Captioned;
   outcome?: 'right' | 'partly' | 'wrong';
   remark?: string;
 }
@@ -106,6 +108,8 @@ export interface Agreement {
 
 export interface PageValue {
   constants: Constants;
+  /** Pixels along a side of what the model sees. */
+  frame_side: number;
   samples: Sample[];
   /** Names of the kinds of attention, the usual one first. */
   attentions: string[];
@@ -136,8 +140,8 @@ export interface OfflineValue {
 
 // ---- the player's own ----
 
-/** Where a photo comes from: a visitor's file, or an example. */
-export type Source = { file: File } | { sample: Sample };
+/** Where a photo comes from: a visitor's file, an example, or the page before it was loaded again, by its key. */
+export type Source = { file: File } | { sample: Sample } | { recalled: string };
 
 /** What was found in folders. */
 export interface FoundPhotos {
@@ -220,6 +224,10 @@ export interface Engine {
   candidates(item: Item): Promise<Caption[]>;
   /** At each word of a photo's best caption, other words. */
   alternatives(item: Item): Promise<Alternative[][]>;
+  /**
+   * A camera's frame, squashed to the size that the model sees. Nothing of it is kept.
+   */
+  live?(frame: HTMLCanvasElement, attention: string, signal: AbortSignal): Promise<Captioned>;
   /** What mattered for each word of a caption. */
   evidence(item: Item, words: string[]): Promise<Evidence>;
   /** The photo as an address that every browser can show. */
@@ -240,6 +248,8 @@ export type Question =
   | 'occlude'
   | 'candidates'
   | 'alternatives'
+  | 'live'
+  | 'recall'
   | 'evidence'
   | 'picture'
   | 'save'

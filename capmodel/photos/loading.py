@@ -24,7 +24,7 @@ RARE = "This photo is damaged or of a rare kind; open it in another program and 
 SIGNATURES = (jpeg.SIGNATURE, png.SIGNATURE, *gif.SIGNATURES, b"II*\0", b"MM\0*")  # no other files begin so
 
 
-def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
+def load_photo(source: PhotoSource, at_least: int | None = None, most_side: int | None = None) -> np.ndarray:
     """Loads a photo upright, in sRGB, with transparency over white.
 
     Args:
@@ -34,6 +34,7 @@ def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
             HEIC, which needs pillow-heif. A pipe is read to its end.
         at_least: shrink large photos during decoding, to no less than this many pixels on
             either side. Much faster for large JPEGs.
+        most_side: refuse pictures whose longer side has more pixels, before they are decoded.
 
     Returns:
         RGB pixels, uint8 (height, width, 3).
@@ -51,7 +52,7 @@ def load_photo(source: PhotoSource, at_least: int | None = None) -> np.ndarray:
             image = source
         else:
             image = _open(read_file(cast(FileSource, source)))
-        _check_size(image)
+        _check_size(image, most_side)
         if at_least and image is not source:  # the caller's own image stays unchanged
             image.draft(None, (at_least, at_least))  # JPEG only: decodes at 1/2, 1/4 or 1/8
         image.load()
@@ -116,7 +117,9 @@ def _open_jpeg(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(jpeg.clean_jpeg(data)), formats=["JPEG"])
 
 
-def _check_size(image: Image.Image) -> None:
+def _check_size(image: Image.Image, most_side: int | None = None) -> None:
+    if most_side and max(image.size) > most_side:
+        raise PhotoError(f"This picture is more than {most_side} pixels wide or high; please make it smaller.")
     if image.width * image.height > MAX_PIXELS:
         raise PhotoError(_too_large())
     if not image.width * image.height:

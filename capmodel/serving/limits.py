@@ -19,6 +19,10 @@ class Limits:
         job_photos: number of photos in one file.
         job_seconds: time to make one file; its photos may outlive `retention_seconds` by as much.
         file_bytes: total size of finished files; the oldest leave first.
+        frame_bytes: size of one frame of a camera, as a file.
+        frame_side: longest side of a frame in pixels.
+        frame_seconds: time for a frame to arrive.
+        frames: number of frames that are arriving or waiting for their captions.
     """
 
     retention_seconds: float = 45 * 60
@@ -32,6 +36,10 @@ class Limits:
     job_photos: int = 500
     job_seconds: float = 30 * 60
     file_bytes: int = 2_000_000_000
+    frame_bytes: int = 500_000
+    frame_side: int = 1024
+    frame_seconds: float = 10.0
+    frames: int = 64
 
     @property
     def sweep_seconds(self) -> float:

@@ -42,12 +42,13 @@ class Protocol:
     def __init__(self, service: CaptionService, jobs: Jobs, samples: Mapping[str, Path]):
         self.service, self.jobs = service, jobs
         self._samples = samples
+        self._frames = 0  # that are arriving or waiting; counted in the event loop
 
     @property
     def questions(self) -> list[Question]:
         """Everything that a browser may ask: functions of one value, called by their names."""
         asked = (
-            self.sample, self.attend, self.steer, self.occlude, self.candidates, self.alternatives,
+            self.sample, self.recall, self.attend, self.steer, self.occlude, self.candidates, self.alternatives,
             self.evidence, self.picture, self.known, self.make_file, self.file_state,
         )  # fmt: skip
         return [answering(each) for each in asked]
@@ -66,6 +67,40 @@ class Protocol:
             return await self._item(photo, kind)
 
         return await answering(receive)({})
+
+    async def frame(self, stream: AsyncIterator[bytes], attention: str | None) -> Answer:
+        """A frame of a camera, as a picture file -> the player's item, without a key: nothing of it is kept.
+
+        The frame is held in memory alone. It is refused while too many others wait.
+        """
+        limits = self.service.store.limits
+
+        async def receive(_: dict) -> Answer:
+            kind = self._kind(attention)
+            if self._frames >= limits.frames:
+                await self._drain(stream)
+                raise Refused("Many people are live at the moment; please wait a little.")
+            self._frames += 1
+            try:
+                data = bytearray()
+                async with asyncio.timeout(limits.frame_seconds):
+                    async for chunk in stream:
+                        data += chunk
+                        if len(data) > limits.frame_bytes:
+                            await self._drain(stream)
+                            raise PhotoError(f"This frame is larger than {limits.frame_bytes / 1000:g} kB.")
+                return player_item("", "", [await self.service.caption_frame(bytes(data), kind)])
+            except TimeoutError as error:
+                raise Refused("This frame took too long to arrive; please try again.") from error
+            finally:
+                self._frames -= 1
+
+        return await answering(receive)({})
+
+    async def recall(self, question: dict) -> Answer:
+        """{"key", "attention"} of a photo that a page had before it was loaded again -> its item, or {"gone": true}."""
+        _, photo = _split(question["key"])
+        return await self._item(photo, self._kind(question["attention"]))
 
     async def sample(self, question: dict) -> Answer:
         """{"file": of an example photo, "attention"} -> the same."""

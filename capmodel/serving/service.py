@@ -114,6 +114,16 @@ class CaptionService:
                 self.store.drop_file(photo)
                 raise
 
+    async def caption_frame(self, frame: bytes, kind: str) -> Caption:
+        """The best caption of a camera's frame, an encoded picture. Nothing of it is kept.
+
+        While photos wait, frames get at most half of a batch.
+        """
+        self._check_kind(kind)
+        loading = self._submit(self._load_frame, frame)
+        wish = _Wish(f"frame-{id(loading)}", _Known(), kind, None, loading)
+        return await result_of(self._worker.submit(wish, after=loading, yields=True))
+
     async def candidates(self, photo: str, kind: str) -> list[Caption]:
         """The three best captions, best first. Computed on demand, because few visitors ask for them."""
         with self._using(photo) as known:
@@ -225,9 +235,12 @@ class CaptionService:
         finally:
             self.store.release([photo], past_retention=True)
 
-    def _captioning(self, photo: str, known: _Known, kind: str) -> "Future[Caption]":
+    def _check_kind(self, kind: str) -> None:
         if kind not in self.captioners:
             raise ValueError(f"There is no attention {kind!r}; there is {', '.join(self.captioners)}.")
+
+    def _captioning(self, photo: str, known: _Known, kind: str) -> "Future[Caption]":
+        self._check_kind(kind)
 
         def ask() -> Future:
             grid = known.grid
@@ -283,6 +296,10 @@ class CaptionService:
         captioner = next(iter(self.captioners.values()))
         pixels = load_photo(self.store.read(photo), at_least=captioner.model.config.image_size)
         return _Loaded(captioner.load_square(pixels), to_data_url(pixels, PREVIEW_SIDE))
+
+    def _load_frame(self, frame: bytes) -> _Loaded:
+        pixels = load_photo(frame, most_side=self.store.limits.frame_side)
+        return _Loaded(next(iter(self.captioners.values())).load_square(pixels), preview="")
 
     def _load_pixels(self, photo: str) -> np.ndarray:
         return shrink(load_photo(self.store.read(photo), at_least=SHOWN_SIDE), SHOWN_SIDE)

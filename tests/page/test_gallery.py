@@ -24,6 +24,16 @@ def test_all_examples_are_one_click_away(page):
     page.wait_for_function("[...document.querySelectorAll('.card img')].length === 28")
 
 
+def test_a_remark_opens_where_one_asks_for_it(page):
+    case = page.locator(".case").first
+    expect(case.locator(".remark")).to_be_hidden()
+    case.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(case.locator(".remark")).to_be_visible()
+    page.locator(".case summary").nth(1).click()
+    expect(case.locator(".remark")).to_be_hidden()  # one at a time
+
+
 def test_where_it_works_and_where_it_fails(page):
     cases = page.locator(".case")
     assert cases.count() >= 12

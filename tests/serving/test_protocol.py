@@ -1,10 +1,13 @@
 """What the browser may ask: every question has an answer, in one sentence where something is wrong."""
 
 import asyncio
+import io
 import json
 import time
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from support.asynchronous import result_of
 from support.samples import PHOTOS
 
@@ -214,3 +217,63 @@ def test_after_closing_there_is_still_an_answer(make_protocol):
         ask(protocol, "sample", {"file": FIVE[0].name}),
     ]
     assert all(set(answer) <= {"error", "gone"} for answer in answers)
+
+
+def frame(photo: Path, side: int = 64) -> bytes:
+    file = io.BytesIO()
+    Image.open(photo).convert("RGB").resize((side, side)).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+def send_frame(protocol: Protocol, data: bytes, attention: str | None = None) -> dict:
+    async def stream():
+        for start in range(0, len(data), 10_000):
+            yield data[start : start + 10_000]
+
+    answer = result_of(protocol.frame(stream(), attention))
+    json.dumps(answer)
+    return answer
+
+
+def test_a_frame_is_captioned_and_not_kept(make_protocol, tiny_captioner):
+    protocol = make_protocol()
+    for photo in FIVE[:2]:
+        data = frame(photo)
+        item = send_frame(protocol, data)
+        assert [word["text"] for word in item["captions"][0]["words"]] == tiny_captioner([data])[0].text.split()
+        assert item["key"] == ""
+        assert "preview" not in item
+    assert protocol.service.store.files() == []
+    assert not protocol.service._known
+
+
+@pytest.mark.parametrize(
+    ("data", "limits", "said"),
+    [
+        (b"\xff\xd8\xff" + bytes(3000), {"frame_bytes": 2000}, "larger than 2 kB"),
+        (frame(FIVE[0], 200), {"frame_side": 150}, "more than 150 pixels"),
+        (b"no picture", {}, "not a photo"),
+        (b"", {}, "empty"),
+        (frame(FIVE[0]), {"frames": 0}, "Many people are live"),
+    ],
+)
+def test_frames_that_are_refused(make_protocol, data, limits, said):
+    protocol = make_protocol(**limits)
+    assert said in send_frame(protocol, data)["error"]
+    assert protocol._frames == 0
+
+
+def test_a_frame_that_never_ends(make_protocol):
+    async def stream():
+        yield b"\xff\xd8\xff"
+        await asyncio.sleep(60)
+
+    assert "too long" in result_of(make_protocol(frame_seconds=0.05).frame(stream(), None))["error"]
+
+
+def test_a_photo_is_recalled_after_a_reload_until_it_is_gone(make_protocol):
+    protocol = make_protocol()
+    sent, _ = send(protocol, FIVE[0].read_bytes())
+    found = ask(protocol, "recall", {"key": sent["key"], "attention": "softmax"})
+    assert found == sent
+    assert ask(protocol, "recall", {"key": "softmax-" + "0" * 64, "attention": "softmax"}) == {"gone": True}

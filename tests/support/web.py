@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect, sync_playwright
 from support.require import require
 
 QUIET = [
@@ -26,13 +26,18 @@ QUIET = [
 expect.set_options(timeout=20_000)  # of 5,000 ms, a busy machine with two workers may need all
 
 
+def launch(browsers: BrowserType, *arguments: str) -> Browser:
+    """A browser; more arguments are its own."""
+    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    found = binary is not None or Path(browsers.executable_path).exists()
+    require(found, "The tests of the page need Chromium: apt install chromium, or playwright install chromium.")
+    return browsers.launch(executable_path=binary, args=[*QUIET, *arguments])
+
+
 @contextmanager
 def start_browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        found = binary is not None or Path(playwright.chromium.executable_path).exists()
-        require(found, "The tests of the page need Chromium: apt install chromium, or playwright install chromium.")
-        browser = playwright.chromium.launch(executable_path=binary, args=QUIET)
+        browser = launch(playwright.chromium)
         yield browser
         browser.close()
 

@@ -6,7 +6,7 @@
 The captions come from the bundled model, the descriptions from `assets/photos/CREDITS.md`, and the
 remarks from `assets/remarks.json`, which people write: for each photo a sentence on what went right or
 wrong in one caption. A remark about another caption than today's no longer fits: it is left out and
-named, and somebody should look again.
+named, and somebody should look again. `assets/intro.json` gets the captions, with maps, that play when the page opens.
 """
 
 import argparse
@@ -14,9 +14,12 @@ import json
 import re
 
 from capmodel.command_line import command, load_captioner
+from capmodel.output.player import player_item
 from capmodel.resources import ASSETS, PHOTOS
 
 GALLERY, REMARKS = ASSETS / "gallery.json", ASSETS / "remarks.json"
+INTRO = ASSETS / "intro.json"
+INTRO_PHOTOS = ("surfer-on-big-wave.jpg", "photographer-with-tripod-black-and-white.jpg", "penguin-on-snow.jpg")
 
 
 def descriptions(credits: str) -> dict[str, str]:
@@ -49,6 +52,16 @@ def make_gallery(
     return entries, stale
 
 
+def read_intro() -> dict[str, dict]:
+    """The photos that play when the page opens, by file name: their captions with maps, as the player takes them."""
+    return json.loads(INTRO.read_text(encoding="utf-8")) if INTRO.exists() else {}
+
+
+def _texts(intro: dict[str, dict]) -> dict[str, list[str]]:
+    """Their captions alone: the last digits of maps differ from machine to machine."""
+    return {name: [word["text"] for word in item["captions"][0]["words"]] for name, item in intro.items()}
+
+
 @command
 def main(arguments: list[str] | None = None) -> int:
     """Runs the script; returns the exit status: 1 if `--check` found something to do."""
@@ -57,18 +70,23 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     photos = sorted(PHOTOS.glob("*.jpg"))
-    captions = {photo.name: caption.text for photo, caption in zip(photos, load_captioner(precision="fp32")(photos))}
+    found = dict(zip((photo.name for photo in photos), load_captioner(precision="fp32")(photos), strict=True))
+    captions = {name: caption.text for name, caption in found.items()}
+    intro = {name: player_item("", name, [found[name]]) for name in INTRO_PHOTOS}
     entries, stale = make_gallery(
         captions, descriptions((PHOTOS / "CREDITS.md").read_text(encoding="utf-8")), json.loads(REMARKS.read_text())
     )
     for file in stale:
         print(f"The remark on {file} no longer fits. The caption is now: {captions[file]}")
     text = json.dumps({"photos": entries}, indent=1, ensure_ascii=False) + "\n"
-    is_old = not GALLERY.exists() or GALLERY.read_text(encoding="utf-8") != text
+    is_old = (
+        not GALLERY.exists() or GALLERY.read_text(encoding="utf-8") != text or _texts(read_intro()) != _texts(intro)
+    )
     if options.check:
         print("The gallery is out of date." if is_old else "The gallery is up to date.")
         return int(is_old or bool(stale))
     GALLERY.write_text(text, encoding="utf-8")
+    INTRO.write_text(json.dumps(intro, indent=1) + "\n", encoding="utf-8")
     print(f"{len(entries)} photos, {sum(entry['remark'] is not None for entry in entries)} of them with a remark.")
     return 0
 

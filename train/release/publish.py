@@ -29,6 +29,7 @@ SPACE = (
     "app.py",
     "capmodel/**/*.py",
     "assets/gallery.json",
+    "assets/intro.json",
     *(f"assets/player/{pattern}" for pattern in PLAYER_FILES),
     "assets/photos/*.jpg",
     "assets/photos/CREDITS.md",

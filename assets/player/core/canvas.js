@@ -3,15 +3,15 @@ import { make } from './dom.js';
 import { evidencePixels, overlayPixels } from './overlay.js';
 
 /**
- * Gives a canvas the pixels that an image takes on the screen, and empties it; false if it takes none.
+ * Gives a canvas the pixels that a picture takes on the screen, and empties it; false if it takes none.
  *
  * @param {HTMLCanvasElement} canvas
- * @param {HTMLImageElement} image
+ * @param {HTMLElement} picture
  */
-export function fitCanvas(canvas, image) {
+export function fitCanvas(canvas, picture) {
   const scale = Math.min(2, devicePixelRatio || 1);
-  canvas.width = Math.round(image.clientWidth * scale);
-  canvas.height = Math.round(image.clientHeight * scale);
+  canvas.width = Math.round(picture.clientWidth * scale);
+  canvas.height = Math.round(picture.clientHeight * scale);
   return canvas.width > 0 && canvas.height > 0;
 }
 

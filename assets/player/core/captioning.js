@@ -1,9 +1,11 @@
 /** @import { Alternative, Caption, Captioned, Engine, Evidence, FoundPhotos, Item, Sample } from '../types.d.ts' */
 /** @import { PhotoFiles } from './photo_files.js' */
 /** @import { Store } from './store.js' */
+/** @import { Kept } from './session.js' */
 import { painted } from './dom.js';
+import { Gone } from './gone.js';
 import { forget, pictureOf } from './picture.js';
-import { leftOut, quoted, textOf, tooMany } from './text.js';
+import { gone, leftOut, quoted, textOf, tooMany } from './text.js';
 
 const AT_ONCE = 6; // photos on their way, as many as browsers send at once; some are captioned together
 
@@ -18,6 +20,7 @@ export class Captioning {
   /** @type {Item[]} */
   #queue = [];
   #running = 0;
+  #lost = 0; // photos that did not come back after a reload
   #answered = false; // one of these photos: the first goes alone, so that its caption is there soonest
   /** @type {WeakSet<Item>} */
   #sharpening = new WeakSet();
@@ -52,11 +55,12 @@ export class Captioning {
   /**
    * Adds files that the visitor has picked one by one; each has a card, even if it turns out to be no photo.
    * @param {File[]} files
+   * @returns {Item[]} those for which there was room
    */
   addFiles(files) {
     const { room } = this;
     this.#note(files.length > room ? tooMany(files.length - room, this.#most) : '');
-    this.#add(files.slice(0, room));
+    return this.#add(files.slice(0, room));
   }
 
   /**
@@ -75,17 +79,19 @@ export class Captioning {
 
   /** @param {File[]} files */
   #add(files) {
-    if (!files.length) return;
+    if (!files.length) return [];
     this.#answered = this.#running > 0;
-    for (const file of files) {
+    const items = files.map((file) => {
       const item = this.#store.add({ name: file.name || 'pasted photo', source: { file } });
       if (file.size <= this.#largest) this.#queue.push(item);
       else {
         const error = `This file is larger than ${Math.round(this.#largest / 1e6)} MB; please make it smaller.`;
         this.#store.update(item, { state: 'bad', error });
       }
-    }
+      return item;
+    });
     this.#goOn();
+    return items;
   }
 
   /** @param {string} note */
@@ -112,6 +118,26 @@ export class Captioning {
     }
     this.#goOn();
     return samples.length === 1 && present?.state === 'done' ? present : undefined;
+  }
+
+  /**
+   * Brings back photos that the page had before it was loaded again, or says that they are gone.
+   *
+   * @param {Kept[]} kept
+   * @param {Sample[]} samples
+   */
+  restore(kept, samples) {
+    const asks = this.#engine.can('recall');
+    let lost = 0;
+    for (const { name, key, sample } of kept) {
+      const known = samples.find(({ file }) => file === sample);
+      if (known) this.#queue.push(this.#store.add({ name, source: { sample: known } }));
+      else if (key && asks) this.#queue.push(this.#store.add({ name, source: { recalled: key } }));
+      else lost += 1;
+    }
+    this.#lost = lost;
+    if (lost) this.#note(gone(lost));
+    this.#pump();
   }
 
   /** Stops sending photos, or goes on. */
@@ -257,6 +283,12 @@ export class Captioning {
       const { key, captions, side, preview } = await this.#engine.caption(source, item.attention);
       answer = { state: 'done', key, captions, side, preview: preview ?? '' };
     } catch (error) {
+      if (error instanceof Gone && 'recalled' in source && this.#store.items.includes(item)) {
+        this.#take(item);
+        this.#lost += 1;
+        this.#note(gone(this.#lost));
+        return;
+      }
       answer = { state: 'bad', error: error instanceof Error ? error.message : String(error) };
     }
     if (!this.#store.items.includes(item)) return;

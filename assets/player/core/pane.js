@@ -4,7 +4,7 @@ import { mix } from './overlay.js';
 
 /** A photo under a map, which glides from word to word. */
 export class Pane {
-  #image;
+  #picture;
   #canvas;
   #constants;
   /** @type {Shown | null} */
@@ -16,12 +16,12 @@ export class Pane {
   #drawn = null; // what the canvas shows
 
   /**
-   * @param {HTMLImageElement} image
+   * @param {HTMLElement} picture a photo or a video
    * @param {HTMLCanvasElement} canvas over it
    * @param {Constants} constants
    */
-  constructor(image, canvas, constants) {
-    this.#image = image;
+  constructor(picture, canvas, constants) {
+    this.#picture = picture;
     this.#canvas = canvas;
     this.#constants = constants;
   }
@@ -42,7 +42,7 @@ export class Pane {
   /** @param {number} share of the glide, 0..1 */
   paint(share) {
     this.#drawn = this.#shown && mix(this.#from, this.#shown.drawing, share);
-    if (fitCanvas(this.#canvas, this.#image) && this.#shown && this.#drawn)
+    if (fitCanvas(this.#canvas, this.#picture) && this.#shown && this.#drawn)
       drawOverlay(this.#canvas, { ...this.#shown, drawing: this.#drawn }, this.#sharp, this.#constants);
   }
 }

@@ -13,6 +13,7 @@ export async function pictureOf(item, engine) {
   const { source } = item;
   if (!source) return item.url;
   if ('sample' in source) return source.sample.image.url;
+  if ('recalled' in source) return engine.picture(item);
   try {
     return await shrunk(source.file);
   } catch {

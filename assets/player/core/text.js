@@ -56,3 +56,7 @@ export function leftOut({ files, others, more, unread }, names, most) {
   if (more) sentences.push(tooMany(more, most));
   return sentences.join(' ');
 }
+
+/** @param {number} count photos that a page had before it was loaded again */
+export const gone = (count) =>
+  `${grouped(count)} ${count === 1 ? 'photo' : 'photos'} of before this page was loaded again ${count === 1 ? 'is' : 'are'} gone; please add ${count === 1 ? 'it' : 'them'} again.`;

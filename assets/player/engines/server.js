@@ -1,7 +1,11 @@
 /** @import { Captioned, Engine, FileKind, Item, Source } from '../types.d.ts' */
+import { Gone } from '../core/gone.js';
+import { toJpeg } from '../core/picture.js';
 
-const GONE = 'This photo is no longer on the server; please add it again.';
+const LOST = 'The server does not answer; trying again\u2026';
 const SILENT = 'The server did not answer; please try again.';
+const LIVE_QUALITY = 0.92; // of a frame's JPEG
+const LIVE_PATIENCE_MS = 10_000; // then the server counts as gone
 const ASK_AGAIN_MS = 300; // how far a file is
 
 /**
@@ -18,7 +22,7 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
  * @returns {T}
  */
 function accept(answer) {
-  if (answer.gone) throw new Error(GONE);
+  if (answer.gone) throw new Gone();
   if (answer.error) throw new Error(answer.error);
   return answer;
 }
@@ -92,6 +96,26 @@ export class ServerEngine {
   }
 
   /**
+   * @param {HTMLCanvasElement} frame
+   * @param {string} attention
+   * @param {AbortSignal} signal
+   * @returns {Promise<Captioned>}
+   */
+  async live(frame, attention, signal) {
+    const body = await toJpeg(frame, LIVE_QUALITY);
+    /** @type {Captioned & Refusal} */
+    let answer;
+    try {
+      const within = AbortSignal.any([signal, AbortSignal.timeout(LIVE_PATIENCE_MS)]);
+      const address = `live?attention=${encodeURIComponent(attention)}`;
+      answer = await (await fetch(address, { method: 'POST', body, signal: within })).json();
+    } catch {
+      throw new Error(LOST);
+    }
+    return accept(answer);
+  }
+
+  /**
    * @param {Item} item
    * @param {string[]} words
    */
@@ -121,6 +145,7 @@ export class ServerEngine {
    * @param {string} attention
    */
   async #send(source, attention) {
+    if ('recalled' in source) return this.#server.recall({ key: source.recalled, attention });
     if ('sample' in source) return this.#server.sample({ file: source.sample.file, attention });
     const response = await fetch(`photo?attention=${encodeURIComponent(attention)}`, {
       method: 'POST',
@@ -137,7 +162,7 @@ export class ServerEngine {
   async #ask(name, item, question = {}) {
     const ask = () => this.#server[name]({ ...question, key: item.key });
     let answer = await ask();
-    if (answer.gone && item.source) {
+    if (answer.gone && item.source && !('recalled' in item.source)) {
       await this.#send(item.source, item.attention);
       answer = await ask();
     }
@@ -154,7 +179,7 @@ export class ServerEngine {
    */
   async #makeFile(kind, items, evidence, progress) {
     for (const item of items) {
-      if (item.source && (await this.#server.known({ key: item.key })).gone)
+      if (item.source && !('recalled' in item.source) && (await this.#server.known({ key: item.key })).gone)
         await this.#send(item.source, item.attention);
     }
     const photos = items.map(({ key, name, steered }) => ({

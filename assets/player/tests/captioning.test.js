@@ -38,7 +38,7 @@ function byHand() {
     ...OFFLINE,
     caption: (source, attention) =>
       new Promise((resolve, reject) => {
-        const name = 'file' in source ? source.file.name : source.sample.file;
+        const name = 'file' in source ? source.file.name : /** @type {any} */ (source).sample.file;
         asked.push({
           name,
           attention,

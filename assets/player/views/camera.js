@@ -1,6 +1,7 @@
 /** @import { App } from '../types.d.ts' */
 import { make } from '../core/dom.js';
 import { toJpeg } from '../core/picture.js';
+import { closeCamera, openCamera } from '../core/webcam.js';
 
 /**
  * Photos are taken: with the camera in the page, or with the phone's own where the page may not use it.
@@ -12,9 +13,7 @@ export function mountCamera({ find, captioning, signal }) {
 
   async function open() {
     try {
-      video.srcObject = await navigator.mediaDevices.getUserMedia({
-        video: { facingMode: 'environment', width: { ideal: 1920 } },
-      });
+      video.srcObject = await openCamera(1920);
       studio.showModal();
     } catch {
       find('.shot').click();
@@ -29,10 +28,7 @@ export function mountCamera({ find, captioning, signal }) {
     if (blob) captioning.addFiles([new File([blob], 'camera.jpg', { type: 'image/jpeg' })]);
   }
 
-  function switchOff() {
-    if (video.srcObject instanceof MediaStream) for (const track of video.srcObject.getTracks()) track.stop();
-    video.srcObject = null;
-  }
+  const switchOff = () => closeCamera(video);
 
   find('.camera').addEventListener('click', open, { signal });
   find('.snap').addEventListener('click', snap, { signal });

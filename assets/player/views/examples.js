@@ -40,18 +40,12 @@ export function mountExamples({ find, captioning, pick, signal }, samples) {
         'li',
         { className: `case ${outcome}` },
         make('button', { className: 'sample', onclick: open }, image),
+        make('p', { className: 'network', textContent: caption ?? '' }),
         make(
-          'div',
-          {},
-          make('p', { className: 'outcome', textContent: outcome ? OUTCOMES[outcome] : '' }),
-          make(
-            'dl',
-            {},
-            make('dt', { textContent: 'A person says' }),
-            make('dd', { textContent: description }),
-            make('dt', { textContent: 'The network says' }),
-            make('dd', { textContent: caption ?? '' }),
-          ),
+          'details',
+          { name: 'remarks' },
+          make('summary', { className: 'outcome', textContent: outcome ? OUTCOMES[outcome] : '' }),
+          make('p', { textContent: `A person says: ${description}` }),
           make('p', { className: 'remark', textContent: remark ?? '' }),
         ),
       );
