@@ -55,7 +55,8 @@ export class BrowserEngine {
   /** @param {Question} question */
   can(question) {
     const kind = question.startsWith('save-') && question.slice('save-'.length);
-    return kind ? SAVED.includes(/** @type {FileKind} */ (kind)) : true;
+    if (kind) return SAVED.includes(/** @type {FileKind} */ (kind));
+    return question !== 'live' && question !== 'recall';
   }
 
   /**
@@ -262,7 +263,10 @@ function askedOf({ key, source }) {
  * @param {Source} source
  * @returns {PhotoFile}
  */
-const fileOf = (source) => ('file' in source ? source.file : new URL(source.sample.image.url, document.baseURI).href);
+function fileOf(source) {
+  if ('recalled' in source) throw new Error('This photo is no longer here; please add it again.');
+  return 'file' in source ? source.file : new URL(source.sample.image.url, document.baseURI).href;
+}
 
 /**
  * The photo's caption with these words, if it has one.
