@@ -87,12 +87,20 @@ def test_every_option_of_a_command_is_there(monkeypatch, capsys):
         wanted[module] |= options
     assert len(wanted["train.xe"]) > 5
     monkeypatch.setenv("COLUMNS", "200")
+
+    def ask(main, *words) -> str:
+        monkeypatch.setattr("sys.argv", [*words, "--help"])
+        with pytest.raises(SystemExit):
+            main()
+        return capsys.readouterr().out
+
     for module, options in wanted.items():
         if not options:
             continue
         package = (ROOT / module.replace(".", "/")).is_dir()
-        monkeypatch.setattr("sys.argv", [module, "--help"])
-        with pytest.raises(SystemExit):
-            import_module(f"{module}.__main__" if package else module).main()
-        known = set(re.findall(r"(?<!\S)--[a-z][\w-]*", capsys.readouterr().out))
+        main = import_module(f"{module}.__main__" if package else module).main
+        told = ask(main, module)
+        if "COMMAND" in told:
+            told += "".join(ask(main, module, each) for each in re.findall(r"^    ([a-z]+)  ", told, re.MULTILINE))
+        known = set(re.findall(r"(?<!\S)--[a-z][\w-]*", told))
         assert options <= known | {"--help"}, f"python -m {module}"
