@@ -3,9 +3,11 @@
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from support.require import require
 from support.samples import CAPTIONS
 
@@ -69,6 +71,19 @@ def captioners() -> list[Captioner]:
 def captioner(captioners: list[Captioner]) -> Captioner:
     """The one that everything uses unless told otherwise."""
     return captioners[0]
+
+
+@pytest.fixture(scope="session")
+def exported_models(captioners: list[Captioner], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as ONNX graphs. It takes half a minute, so the workers of ``pytest -n 2`` share them."""
+    from capmodel.browser.export import export  # imported here: it needs the packages of capmodel[browser]
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "exported"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "captioner.json").exists():  # which is written last
+            export("softmax", captioners, folder)
+    return folder
 
 
 @pytest.fixture

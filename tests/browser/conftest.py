@@ -1,21 +1,20 @@
 """The bundled models as the browser gets them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support.exported import Exported
 from support.samples import PHOTOS
 
-from capmodel.browser.export import export
 from capmodel.captioner import Captioner
 
 ALL_PHOTOS = sorted(PHOTOS.glob("*.jpg"))
 
 
 @pytest.fixture(scope="session")
-def exported(captioners: list[Captioner], tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    folder = tmp_path_factory.mktemp("exported")
-    export("softmax", captioners, folder)
-    return Exported(folder)
+def exported(exported_models: Path) -> Exported:
+    return Exported(exported_models)
 
 
 @pytest.fixture(scope="session")

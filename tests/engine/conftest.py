@@ -11,15 +11,6 @@ from capmodel.captioner import Captioner
 from capmodel.photos import squash
 
 
-@pytest.fixture(scope="session")
-def exported_models(captioners: list[Captioner], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from capmodel.browser.export import export  # imported here: it needs the packages of capmodel[browser]
-
-    folder = tmp_path_factory.mktemp("exported")
-    export("softmax", captioners, folder)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def engine(browser, exported_models):
     with serve_engine(exported_models) as address, open_engine(browser, address) as page:

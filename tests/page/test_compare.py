@@ -34,7 +34,7 @@ def current(page: Page) -> list[str]:
 def test_each_attention_has_its_caption_and_its_map(compared, captioners):
     assert compared.locator(".way h3").all_inner_texts() == NAMES
     expected = [captioner(TWO[:1])[0] for captioner in captioners]
-    said = [" ".join(text.split()) for text in compared.locator(".said").all_inner_texts()]
+    said = [" ".join(text.split()) for text in compared.locator(".way .said").all_inner_texts()]
     assert said == [caption.text for caption in expected]
     compared.locator(".words button").nth(1).click()
     assert current(compared) == [caption.words[1].text for caption in expected]

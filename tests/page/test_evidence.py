@@ -162,6 +162,7 @@ def test_it_is_measured_once_and_for_steered_captions_too(page, monkeypatch, cap
     upload(page, SURFER)
     captions(page, 1)
     words = page.locator(".words button")
+    expect(words.first).to_be_visible()
     texts = words.all_inner_texts()
     page.wait_for_timeout(300)
     assert asked == []
