@@ -130,6 +130,13 @@ export function unpackEvidence(caption, evidence, side) {
 }
 
 /**
+ * @param {string} packed base64 of little-endian float32
+ * @returns {Float32Array<ArrayBuffer>}
+ */
+export const unpackNumbers = (packed) =>
+  new Float32Array(Uint8Array.from(atob(packed), (char) => char.charCodeAt(0)).buffer);
+
+/**
  * The numbers of each word.
  *
  * @param {string} packed base64 of little-endian float32 (words, side * side)
@@ -138,7 +145,7 @@ export function unpackEvidence(caption, evidence, side) {
  */
 function read(packed, words, side) {
   const count = side * side;
-  const all = new Float32Array(Uint8Array.from(atob(packed), (char) => char.charCodeAt(0)).buffer);
+  const all = unpackNumbers(packed);
   if (all.length !== count * words)
     throw new Error(`${words} maps of ${side}×${side} cells do not have ${all.length} numbers.`);
   return Array.from({ length: words }, (_, k) => all.slice(k * count, (k + 1) * count));

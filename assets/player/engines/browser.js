@@ -1,9 +1,11 @@
 /** @import { Caption, Captioned, Constants, Engine, FileKind, Item, Question, Source } from '../types.d.ts' */
 /** @import { Asked, Exported, ExportedFile, Parts, PhotoFile, PlainCaption, Questions } from './browser/types.d.ts' */
 
+import { unpackNumbers } from '../core/overlay.js';
 import { textOf } from '../core/text.js';
-import { toCaption, toEvidence, unpackAll } from './browser/answers.js';
+import { toCaption, toEvidence } from './browser/answers.js';
 import { Queue } from './browser/queue.js';
+import { GONE } from './browser/refusal.js';
 import { SAVED, saveFile } from './browser/saving.js';
 import { WorkerClient } from './browser/worker_client.js';
 
@@ -131,7 +133,7 @@ export class BrowserEngine {
     const constants = await this.#constants();
     const caption = written(item, words) ?? (await this.steer(item, [...words, constants.end_word]));
     const found = await this.#queue.wish(() => this.#ask('evidence', { ...askedOf(item), words }));
-    return toEvidence(found, unpackAll(caption.weights), constants);
+    return toEvidence(found, unpackNumbers(caption.weights), constants);
   }
 
   /**
@@ -264,7 +266,7 @@ function askedOf({ key, source }) {
  * @returns {PhotoFile}
  */
 function fileOf(source) {
-  if ('recalled' in source) throw new Error('This photo is no longer here; please add it again.');
+  if ('recalled' in source) throw new Error(GONE);
   return 'file' in source ? source.file : new URL(source.sample.image.url, document.baseURI).href;
 }
 

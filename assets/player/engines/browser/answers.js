@@ -70,10 +70,3 @@ function pack(values) {
     text += String.fromCharCode(byte);
   return btoa(text);
 }
-
-/**
- * @param {string} packed
- * @returns {Float32Array<ArrayBuffer>}
- */
-export const unpackAll = (packed) =>
-  new Float32Array(Uint8Array.from(atob(packed), (char) => char.charCodeAt(0)).buffer);

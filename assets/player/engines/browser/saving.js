@@ -1,9 +1,9 @@
 // Files to save that a browser makes itself: capmodel/output/export.py's sheet, JSON and CSV.
 
+import { unpackNumbers } from '../../core/overlay.js';
 import { pictureOf } from '../../core/picture.js';
 /** @import { Caption, Constants, Engine, Evidence, FileKind, Item } from '../../types.d.ts' */
 import { textOf } from '../../core/text.js';
-import { unpackAll } from './answers.js';
 import { drawSheet } from './sheet.js';
 
 const ALTERNATIVES = 5; // columns of the table
@@ -95,9 +95,9 @@ export function toJson(photos) {
  * @param {number} side
  */
 function asObject(caption, side) {
-  const weights = unpackAll(caption.weights);
+  const weights = unpackNumbers(caption.weights);
   const { evidence } = caption;
-  const nats = evidence && unpackAll(evidence.nats);
+  const nats = evidence && unpackNumbers(evidence.nats);
   return {
     caption: textOf(caption),
     words: caption.words.map(({ text, probability, alternatives = [] }, word) => ({
@@ -135,7 +135,7 @@ export function toCsv(photos) {
     ['photo', 'caption', 'position', 'word', 'probability', 'peak', 'row', 'column', ...others.flat()],
     ...photos.flatMap(({ name, side, captions: [caption] }) =>
       caption.words.map(({ text, probability, alternatives = [] }, word) => {
-        const map = unpackAll(caption.weights).subarray(word * side * side, (word + 1) * side * side);
+        const map = unpackNumbers(caption.weights).subarray(word * side * side, (word + 1) * side * side);
         const peak = map.reduce((most, value) => Math.max(most, value), 0);
         const cell = map.indexOf(peak);
         const place = [Math.floor(cell / side) + 1, (cell % side) + 1];

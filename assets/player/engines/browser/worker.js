@@ -3,21 +3,20 @@
 /** @import { Asked, PhotoFile, Questions, SearchOptions } from './types.d.ts' */
 import { describe } from './describe.js';
 import { gridEvidence } from './evidence.js';
-import { Kept } from './keeping.js';
 import { loadRuntime, Network } from './network.js';
 import { hideCells, meanGrid, randomCells, wordProbability } from './occlusion.js';
 import { loadPhoto, loadPicture } from './photo.js';
-import { Refusal } from './refusal.js';
+import { Recent } from './recent.js';
+import { GONE, Refusal } from './refusal.js';
 import { Tokenizer } from './tokenizer.js';
 
 const GRIDS = 24; // photos whose grids are kept, of half a megabyte each
 const SQUARES = 120; // photos whose pixels are kept, of 200 kilobytes each
-const GONE = 'This photo is no longer here; please add it again.';
 
-/** @type {Kept} */
-const grids = new Kept(GRIDS); // Float32Array (L, D); half precision would change probabilities in their fourth digit
-/** @type {Kept} */
-const squares = new Kept(SQUARES); // Uint8Array (S, S, 3)
+/** @type {Recent} */
+const grids = new Recent(GRIDS); // Float32Array (L, D); half precision would change probabilities in their fourth digit
+/** @type {Recent} */
+const squares = new Recent(SQUARES); // Uint8Array (S, S, 3)
 
 /** @type {typeof import('onnxruntime-web')} */
 let ort;

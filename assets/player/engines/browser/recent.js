@@ -1,5 +1,5 @@
 /** Keeps the values that were used last, and forgets the others. */
-export class Kept {
+export class Recent {
   /** @type {Map<string, any>} */
   #values = new Map();
   #most;
