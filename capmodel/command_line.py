@@ -85,7 +85,8 @@ def explained() -> Iterator[None]:
 
 def load_captioner(source: str | Path = "softmax", *, precision: str = "auto") -> "Captioner":
     """`Captioner.from_pretrained` for scripts: a model that cannot be loaded ends the program with one sentence."""
-    from capmodel.captioner import Captioner  # imported here because it loads slowly
+    with _interrupts_end_at_once():
+        from capmodel.captioner import Captioner  # imported here because it loads slowly
 
     with explained():
         return Captioner.from_pretrained(source, precision=precision)
@@ -134,8 +135,16 @@ def _interrupts() -> Iterator[_Interrupt]:
     if threading.current_thread() is not threading.main_thread() or signal_before in (signal.SIG_IGN, None):
         yield interrupt
         return
+
+    def in_a_callback(error: Any) -> None:
+        if not interrupt.came:
+            unraisable(error)
+        elif isinstance(error.exc_value, KeyboardInterrupt):  # it is lost there: raise it again, once that has returned
+            interrupt.came = False
+            threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()
+
     signal.signal(signal.SIGINT, interrupt)
-    sys.unraisablehook = lambda error: None if interrupt.came else unraisable(error)
+    sys.unraisablehook = in_a_callback
     try:
         yield interrupt
     except BaseException:
@@ -151,7 +160,10 @@ def _interrupts() -> Iterator[_Interrupt]:
 
 
 def end_on_interrupt() -> None:
-    """Lets Ctrl-C end the process at once, with one line: for imports that take long and leave nothing behind."""
+    """Lets Ctrl-C end the process at once, with one line: for imports, which take long and leave nothing behind.
+
+    An exception would not do: extensions that are interrupted while they are imported swallow it, or abort.
+    """
 
     def end(*_: object) -> None:
         _say_stopped()
@@ -159,6 +171,20 @@ def end_on_interrupt() -> None:
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, end)
+
+
+@contextmanager
+def _interrupts_end_at_once() -> Iterator[None]:
+    """`end_on_interrupt` for a while."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield
+        return
+    end_on_interrupt()
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _say_stopped() -> None:

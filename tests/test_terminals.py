@@ -196,6 +196,29 @@ def test_ctrl_c_while_it_waits_for_a_photo():
     assert (process.returncode, err) == (130, "Stopped.\n")
 
 
+def test_ctrl_c_in_a_callback_that_cannot_raise():
+    """As in `__del__`, where an exception is only reported."""
+    code = """
+import os, signal, time
+from capmodel.command_line import command
+
+class Freed:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(100):
+            pass
+
+@command
+def main():
+    Freed()
+    time.sleep(60)
+
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+
+
 def test_ctrl_c_twice(tmp_path):
     code = """
 import time
