@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from capmodel.card import CARD
 from capmodel.command_line import command, load_captioner
-from capmodel.hub import CARD, HubError, upload
+from capmodel.hub import HubError, upload
 from capmodel.output.player import FILES as PLAYER_FILES
 
 ROOT = Path(__file__).parents[2]
