@@ -108,6 +108,11 @@ def _make_network(name: str, pretrained: bool) -> nn.Module:
             f"{name!r} is neither a ResNet nor a DenseNet of timm. Such names look like "
             f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.model.backbone.backbone_names() lists them all."
         )
+    return timm_network(name, pretrained)
+
+
+def timm_network(name: str, pretrained: bool = False) -> Any:
+    """A network of timm without its classifier."""
     return _timm().create_model(name, pretrained=pretrained, num_classes=0)
 
 
