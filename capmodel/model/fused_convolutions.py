@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
 
 BATCH = 8  # photos for which weights are arranged; with other numbers of photos they are as right, but perhaps slower
 
@@ -56,7 +55,8 @@ def fuse_convolutions(network: fx.GraphModule, inputs: Tensor) -> fx.GraphModule
         inputs: an example of what the network reads, (1, channels, H, W).
     """
     graph, modules = network.graph, dict(network.named_modules())
-    ShapeProp(network).propagate(inputs)  # notes each result's shape in its node's `meta`
+    shapes = _Shapes(network)
+    shapes.run(inputs)
 
     def module_of(node: fx.Node | None) -> nn.Module | None:
         return modules.get(str(node.target)) if node and node.op == "call_module" else None
@@ -68,31 +68,42 @@ def fuse_convolutions(network: fx.GraphModule, inputs: Tensor) -> fx.GraphModule
         if isinstance(convolution.padding, str):
             continue
         last, reads = node, node.args
-        if added := _sum_with(_only_user(node), node):
-            last, reads = _only_user(node), (*reads, added)
-        if relu := isinstance(module_of(_only_user(last)), nn.ReLU):
-            last = _only_user(last)
-        name = str(node.target).replace(".", "_") + "_fused"
-        shape = node.args[0].meta["tensor_meta"].shape
-        network.add_module(name, FusedConvolution(convolution, relu, (BATCH, *shape[1:])))
+        if (total := _only_user(last)) and (added := _sum_with(total, node)):
+            last, reads = total, (*reads, added)
+        if relu := isinstance(module_of(user := _only_user(last)), nn.ReLU):
+            last = user or last
+        name = f"{node.name}_fused"
+        network.add_module(name, FusedConvolution(convolution, relu, (BATCH, *shapes.of[node][1:])))
         with graph.inserting_before(last):
-            fused = graph.call_module(name, reads)
-        fused.meta = last.meta
-        last.replace_all_uses_with(fused)
+            last.replace_all_uses_with(graph.call_module(name, reads))
     graph.eliminate_dead_code()
     network.delete_all_unused_submodules()
     network.recompile()
     return network
 
 
-def _only_user(node: fx.Node | None) -> fx.Node | None:
+class _Shapes(fx.Interpreter):
+    """Runs a network and notes the shape that each convolution reads. (`ShapeProp` would import SymPy, half a second.)"""
+
+    def __init__(self, network: fx.GraphModule):
+        super().__init__(network)
+        self.of: dict[fx.Node, torch.Size] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        if n.op == "call_module":
+            inputs = self.fetch_args_kwargs_from_env(n)[0][0]
+            self.of[n] = inputs.shape
+        return super().run_node(n)
+
+
+def _only_user(node: fx.Node) -> fx.Node | None:
     """The node that reads this one, if there is exactly one."""
-    return next(iter(node.users)) if node and len(node.users) == 1 else None
+    return next(iter(node.users)) if len(node.users) == 1 else None
 
 
-def _sum_with(node: fx.Node | None, first: fx.Node) -> Any:
+def _sum_with(node: fx.Node, first: fx.Node) -> Any:
     """What a node adds to `first`, if it is a sum of the two."""
-    if node and node.op == "call_function" and node.target in (operator.add, operator.iadd):
+    if node.op == "call_function" and node.target in (operator.add, operator.iadd):
         one, other = node.args
         return other if one is first and isinstance(other, fx.Node) else None
     return None
