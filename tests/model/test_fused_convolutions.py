@@ -7,7 +7,7 @@ from torch import fx, nn
 from capmodel.model import fast_encoder
 from capmodel.model.backbone import GridEncoder
 from capmodel.model.fast_encoder import FastEncoder, has_bfloat16
-from capmodel.model.fused_convolutions import fuse_convolutions, has_kernels
+from capmodel.model.fused_convolutions import FusedConvolution, fuse_convolutions, has_kernels
 
 pytestmark = pytest.mark.skipif(not has_kernels(), reason="PyTorch has no such kernels for this processor")
 
