@@ -6,7 +6,7 @@ import { textOf } from '../core/text.js';
 import { toCaption, toEvidence } from './browser/answers.js';
 import { Queue } from './browser/queue.js';
 import { GONE } from './browser/refusal.js';
-import { SAVED, saveFile } from './browser/saving.js';
+import { SAVED, saveFile } from './browser/saving/saving.js';
 import { WorkerClient } from './browser/worker_client.js';
 
 const MOST_THREADS = 4; // more win nothing
