@@ -12,6 +12,8 @@ from capmodel.caption import CaptionedPhoto
 from capmodel.output.overlay import SHOWN_SIDE, to_data_url
 from capmodel.output.player import MAIN, PLAYER, player_constants, player_files, player_item
 
+ENGINE = "engines/offline.js"
+
 # An import of another of the player's modules: the text before its path, and the path.
 _IMPORT = re.compile(r"""^((?:import\b|export\b[^;'"()=]*\bfrom\b)[^;'"()=]*['"])(\.{1,2}/[^'"]+)""", re.MULTILINE)
 
@@ -34,6 +36,7 @@ def offline_page(items: list[dict]) -> str:
         data=_in_script({"items": items, "constants": player_constants()}),
         modules=_in_script({"imports": import_map(files.scripts)}),
         main=_bare(MAIN),
+        engine=_bare(ENGINE),
     )
 
 

@@ -39,7 +39,7 @@ class PlayerFiles(NamedTuple):
 
     Attributes:
         html: the content of the element in which the player is mounted.
-        scripts: the ES modules' texts, by path. ``main.js`` exports ``mount(element, props, server, watch)``.
+        scripts: the ES modules' texts, by path. ``main.js`` exports ``mount(element, props, engine, watch)``.
         version: a hash that changes with any of these files.
     """
 
