@@ -29,6 +29,7 @@ from starlette.routing import Route
 
 from capmodel import Captioner, PhotoError
 from capmodel.malloc import limit_pools
+from capmodel.output.html_page import INVITATION, TITLE
 from capmodel.output.page_value import example_photos, page_value, thumbnail
 from capmodel.output.player import PlayerFiles, player_files
 from capmodel.resources import PHOTOS
@@ -41,11 +42,6 @@ from capmodel.serving.protocol import Protocol
 from capmodel.serving.service import CaptionService
 from capmodel.serving.store import PhotoStore
 
-TITLE = "Watch a network look"
-INTRO = (
-    f"# {TITLE}\nDrop in photos, ten or more at once. A small neural network writes a caption for each. "
-    "Point at a word to see where in the photo the network looked when it wrote that word."
-)
 CSS = "#player, #player .html-container { padding: 0; overflow: visible } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 LAUNCH = {
@@ -191,7 +187,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
     sweep = (max(1, int(limits.retention_seconds // 10)), int(limits.retention_seconds))
     with Page(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:
         page.player_protocol = protocol
-        gr.Markdown(INTRO)
+        gr.Markdown(f"# {TITLE}\n{INVITATION}")
         value = page_value(
             [with_pictures(sample) for sample in example_photos(remarks)],
             service.attention_kinds,
