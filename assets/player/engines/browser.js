@@ -44,7 +44,7 @@ export class BrowserEngine {
   can(question) {
     const kind = question.startsWith('save-') && question.slice('save-'.length);
     if (kind) return SAVED.includes(/** @type {FileKind} */ (kind));
-    return question !== 'live' && question !== 'recall';
+    return question !== 'recall';
   }
 
   /**
@@ -115,6 +115,22 @@ export class BrowserEngine {
   }
 
   /**
+   * @param {HTMLCanvasElement} frame
+   * @param {string} attention
+   * @param {AbortSignal} signal
+   * @returns {Promise<Captioned>}
+   */
+  async live(frame, attention, signal) {
+    const kind = await this.#captioner.kind(attention);
+    const caption = await this.#queue.frame(async () => {
+      signal.throwIfAborted(); // while others were before it
+      const { data: pixels } = contextOf(frame).getImageData(0, 0, frame.width, frame.height);
+      return this.#captioner.ask('frame', { kind, pixels }, [pixels.buffer]);
+    });
+    return this.#captioned('', caption);
+  }
+
+  /**
    * @param {Item} item
    * @param {string[]} words
    */
@@ -178,6 +194,13 @@ function askedOf({ key, source }) {
 function fileOf(source) {
   if ('recalled' in source) throw new Error(GONE);
   return 'file' in source ? source.file : new URL(source.sample.image.url, document.baseURI).href;
+}
+
+/** @param {HTMLCanvasElement} canvas */
+function contextOf(canvas) {
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (!context) throw new Error('This browser does not draw.');
+  return context;
 }
 
 /**

@@ -7,6 +7,7 @@ import { gridEvidence } from './explain/evidence.js';
 import { hideCells, meanGrid, randomCells, wordProbability } from './explain/occlusion.js';
 import { loadRuntime, Network } from './network.js';
 import { loadPhoto, loadPicture } from './photos/photo.js';
+import { withoutAlpha } from './photos/squash.js';
 import { Recent } from './recent.js';
 import { GONE, Refusal } from './refusal.js';
 
@@ -45,6 +46,10 @@ const questions = {
     squares.set(photo, square);
     const [caption] = await search({ photo, kind, file }, plain());
     return { photo, caption, preview };
+  },
+
+  async frame({ kind, pixels }) {
+    return (await describeGrid(kind, await network.encode(withoutAlpha(pixels)), plain()))[0];
   },
 
   async attend(asked) {

@@ -62,11 +62,12 @@ export class WorkerCaptioner {
    * @template {keyof Questions} Name
    * @param {Name} name
    * @param {Parameters<Questions[Name]>[0]} question
+   * @param {Transferable[]} [transfer]
    */
-  async ask(name, question) {
+  async ask(name, question, transfer) {
     if ('kind' in question) await this.kind(question.kind);
     const { client } = await this.ready();
-    return client.ask(name, question);
+    return client.ask(name, question, transfer);
   }
 
   /** Stops the worker and gives its memory back. */
