@@ -1,4 +1,4 @@
-/** @import { Caption, Captioned, Constants, Engine, FileKind, Item, Question, Source } from '../types.d.ts' */
+/** @import { Caption, Captioned, Constants, Engine, FileKind, Item, Progress, Question, Sample, Source } from '../types.d.ts' */
 /** @import { Asked, Exported, ExportedFile, Parts, PhotoFile, PlainCaption, Questions } from './browser/types.d.ts' */
 
 import { unpackNumbers } from '../core/overlay.js';
@@ -13,11 +13,6 @@ const MOST_THREADS = 4; // more win nothing
 const CANDIDATES = 3;
 const PICTURE_SIDE = 1280; // longer side, in pixels
 
-/**
- * How much of the captioner is here.
- * @typedef {(progress: { loaded: number, total: number }) => void} Progress
- */
-
 /** @typedef {{ client: WorkerClient, exported: Exported, kinds: Map<string, Promise<void>> }} Loaded */
 
 /**
@@ -28,18 +23,24 @@ const PICTURE_SIDE = 1280; // longer side, in pixels
  */
 export class BrowserEngine {
   #parts;
-  #progress;
+  /** @type {Set<Progress>} */
+  #listeners = new Set();
   #queue = new Queue();
   /** @type {Promise<Loaded> | null} */
   #loaded = null;
 
-  /**
-   * @param {Parts} parts
-   * @param {Progress} [progress]
-   */
-  constructor(parts, progress = () => {}) {
+  /** @param {Parts} parts */
+  constructor(parts) {
     this.#parts = parts;
-    this.#progress = progress;
+  }
+
+  /**
+   * @param {Progress} listener hears how much of the captioner is here while it is loaded
+   * @param {AbortSignal} signal ends that
+   */
+  watchLoading(listener, signal) {
+    this.#listeners.add(listener);
+    signal.addEventListener('abort', () => this.#listeners.delete(listener));
   }
 
   /** Makes the captioner ready. After a failure, the next call tries again. */
@@ -67,6 +68,8 @@ export class BrowserEngine {
    * @returns {Promise<Captioned>}
    */
   async caption(source, attention) {
+    const known = 'sample' in source && captionedBefore(source.sample, attention);
+    if (known) return known;
     const kind = await this.#kind(attention);
     const question = { kind, file: fileOf(source) };
     const { photo, caption, preview } = await this.#queue.photo(() => this.#ask('caption', question));
@@ -187,7 +190,8 @@ export class BrowserEngine {
       files.map((file, at) =>
         this.#parts.read(file, (bytes) => {
           loaded[at] = bytes;
-          this.#progress({ loaded: loaded.reduce((sum, each) => sum + each, 0), total });
+          const progress = { loaded: loaded.reduce((sum, each) => sum + each, 0), total };
+          for (const listener of this.#listeners) listener(progress);
         }),
       ),
     );
@@ -268,6 +272,17 @@ function askedOf({ key, source }) {
 function fileOf(source) {
   if ('recalled' in source) throw new Error(GONE);
   return 'file' in source ? source.file : new URL(source.sample.image.url, document.baseURI).href;
+}
+
+/**
+ * An example photo's caption, if it came with the page.
+ *
+ * @param {Sample} sample
+ * @param {string} attention
+ * @returns {Captioned | null}
+ */
+function captionedBefore({ captioned, thumbnail }, attention) {
+  return captioned?.key.startsWith(`${attention}-`) ? { ...captioned, preview: thumbnail.url } : null;
 }
 
 /**
