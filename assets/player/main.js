@@ -19,6 +19,7 @@ import { mountGrid } from './views/grid.js';
 import { mountIntake } from './views/intake.js';
 import { mountIntro } from './views/intro.js';
 import { mountLive } from './views/live.js';
+import { mountLoading } from './views/loading.js';
 import { mountProgress } from './views/progress.js';
 import { mountReload } from './views/reload.js';
 import { mountStage } from './views/stage.js';
@@ -115,6 +116,7 @@ function run(element, value, engine, signal) {
   } else {
     store.set({ attention: attentions[0] });
     mountProgress(app);
+    mountLoading(app);
     mountIntake(app, value.retention_minutes);
     mountCamera(app);
     mountLive(app, value.frame_side);

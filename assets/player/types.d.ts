@@ -214,6 +214,10 @@ export type FileKind = 'png' | 'gif' | 'mp4' | 'json' | 'csv' | 'html' | 'zip';
  * All methods reject with an Error whose message can be shown to a visitor.
  */
 export interface Engine {
+  /** Makes it ready, if that takes a while. Otherwise the first question does. */
+  load?(): Promise<void>;
+  /** Tells how much of what it needs is here, while it is loaded. */
+  watchLoading?(listener: Progress, signal: AbortSignal): void;
   /** Whether it can answer this at all; what it cannot is not offered. */
   can(question: Question): boolean;
   caption(source: Source, attention: string): Promise<Captioned>;
@@ -243,6 +247,9 @@ export interface Engine {
     progress: (done: number) => void,
   ): Promise<{ url: string; name: string }>;
 }
+
+/** How many bytes are here, and how many there will be. */
+export type Progress = (progress: { loaded: number; total: number }) => void;
 
 export type Question =
   | 'caption'

@@ -1,5 +1,5 @@
-/** @import { Caption, Captioned, Constants, Engine, FileKind, Item, Question, Source } from '../types.d.ts' */
-/** @import { Asked, Parts, PhotoFile, PlainCaption, Progress } from './browser/types.d.ts' */
+/** @import { Caption, Captioned, Constants, Engine, FileKind, Item, Progress, Question, Sample, Source } from '../types.d.ts' */
+/** @import { Asked, Parts, PhotoFile, PlainCaption } from './browser/types.d.ts' */
 
 import { unpackNumbers } from '../core/overlay.js';
 import { textOf } from '../core/text.js';
@@ -22,12 +22,17 @@ export class BrowserEngine {
   #captioner;
   #queue = new Queue();
 
+  /** @param {Parts} parts */
+  constructor(parts) {
+    this.#captioner = new WorkerCaptioner(parts);
+  }
+
   /**
-   * @param {Parts} parts
-   * @param {Progress} [progress]
+   * @param {Progress} listener hears how much of the captioner is here while it is loaded
+   * @param {AbortSignal} signal ends that
    */
-  constructor(parts, progress) {
-    this.#captioner = new WorkerCaptioner(parts, progress);
+  watchLoading(listener, signal) {
+    this.#captioner.watchLoading(listener, signal);
   }
 
   /** Makes the captioner ready. After a failure, the next call tries again. */
@@ -53,6 +58,8 @@ export class BrowserEngine {
    * @returns {Promise<Captioned>}
    */
   async caption(source, attention) {
+    const known = 'sample' in source && captionedBefore(source.sample, attention);
+    if (known) return known;
     const kind = await this.#captioner.kind(attention);
     const question = { kind, file: fileOf(source) };
     const { photo, caption, preview } = await this.#queue.photo(() => this.#captioner.ask('caption', question));
@@ -194,6 +201,17 @@ function askedOf({ key, source }) {
 function fileOf(source) {
   if ('recalled' in source) throw new Error(GONE);
   return 'file' in source ? source.file : new URL(source.sample.image.url, document.baseURI).href;
+}
+
+/**
+ * An example photo's caption, if it came with the page.
+ *
+ * @param {Sample} sample
+ * @param {string} attention
+ * @returns {Captioned | null}
+ */
+function captionedBefore({ captioned, thumbnail }, attention) {
+  return captioned?.key.startsWith(`${attention}-`) ? { ...captioned, preview: thumbnail.url } : null;
 }
 
 /** @param {HTMLCanvasElement} canvas */

@@ -65,9 +65,6 @@ export interface Parts {
   worker(): Worker;
 }
 
-/** Is told how much of the captioner is here, in bytes. */
-export type Progress = (progress: { loaded: number; total: number }) => void;
-
 // ---- in the worker ----
 
 /** The decoder's state of K captions: (K, H) each. */

@@ -1,6 +1,7 @@
 // The captioner in the worker, downloaded when it is first asked.
 
-/** @import { Exported, ExportedFile, Parts, Progress, Questions } from './types.d.ts' */
+/** @import { Progress } from '../../types.d.ts' */
+/** @import { Exported, ExportedFile, Parts, Questions } from './types.d.ts' */
 import { WorkerClient } from './worker_client.js';
 
 const MOST_THREADS = 4; // more win nothing
@@ -10,17 +11,23 @@ const MOST_THREADS = 4; // more win nothing
 /** Downloads the captioner, brings it into a worker, and asks it. */
 export class WorkerCaptioner {
   #parts;
-  #progress;
+  /** @type {Set<Progress>} */
+  #listeners = new Set();
   /** @type {Promise<Loaded> | null} */
   #loaded = null;
 
-  /**
-   * @param {Parts} parts
-   * @param {Progress} [progress]
-   */
-  constructor(parts, progress = () => {}) {
+  /** @param {Parts} parts */
+  constructor(parts) {
     this.#parts = parts;
-    this.#progress = progress;
+  }
+
+  /**
+   * @param {Progress} listener hears how much is here while it is downloaded
+   * @param {AbortSignal} signal ends that
+   */
+  watchLoading(listener, signal) {
+    this.#listeners.add(listener);
+    signal.addEventListener('abort', () => this.#listeners.delete(listener));
   }
 
   /**
@@ -107,7 +114,8 @@ export class WorkerCaptioner {
       files.map((file, at) =>
         this.#parts.read(file, (bytes) => {
           loaded[at] = bytes;
-          this.#progress({ loaded: loaded.reduce((sum, each) => sum + each, 0), total });
+          const progress = { loaded: loaded.reduce((sum, each) => sum + each, 0), total };
+          for (const listener of this.#listeners) listener(progress);
         }),
       ),
     );
