@@ -3,7 +3,6 @@
 pip install -r requirements.txt && python app.py
 """
 
-import json
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,6 @@ from gradio.data_classes import FileData
 from gradio.processing_utils import save_pil_to_cache
 from gradio.themes import Default
 from gradio.utils import get_upload_folder
-from PIL import Image
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
@@ -31,9 +29,10 @@ from starlette.routing import Route
 
 from capmodel import Captioner, PhotoError
 from capmodel.malloc import limit_pools
-from capmodel.output.player import PlayerFiles, player_constants, player_files
-from capmodel.photos.folders import page_rules
-from capmodel.resources import ASSETS, PHOTOS
+from capmodel.output.html_page import INVITATION, TITLE
+from capmodel.output.page_value import example_photos, page_value, thumbnail
+from capmodel.output.player import PlayerFiles, player_files
+from capmodel.resources import PHOTOS
 from capmodel.serving.api_uploads import ApiUploads
 from capmodel.serving.errors import PhotoGone, Refused
 from capmodel.serving.folders import server_folder
@@ -43,12 +42,6 @@ from capmodel.serving.protocol import Protocol
 from capmodel.serving.service import CaptionService
 from capmodel.serving.store import PhotoStore
 
-THUMBNAIL = 240  # longer side of the example photos' thumbnails, in pixels
-TITLE = "Watch a network look"
-INTRO = (
-    f"# {TITLE}\nDrop in photos, ten or more at once. A small neural network writes a caption for each. "
-    "Point at a word to see where in the photo the network looked when it wrote that word."
-)
 CSS = "#player, #player .html-container { padding: 0; overflow: visible } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 LAUNCH = {
@@ -63,8 +56,8 @@ LAUNCH = {
 
 # Gradio runs this once for each element that shows the player. It may not `await`.
 START_PLAYER = """
-import(new URL('player/VERSION/main.js', document.baseURI))
-  .then(player => player.mount(element, props, server, watch))
+Promise.all(['main.js', 'engines/server.js'].map(path => import(new URL('player/VERSION/' + path, document.baseURI))))
+  .then(([{ mount }, { ServerEngine }]) => mount(element, props, new ServerEngine(server), watch))
   .catch(error => {
     element.querySelector('.invite').textContent = 'The player could not be loaded. Please reload this page.';
     console.error(error);
@@ -117,21 +110,11 @@ def preload(files: PlayerFiles) -> str:
     return "".join(f'<link rel="modulepreload" href="player/{files.version}/{path}">' for path in files.scripts)
 
 
-def example_photos(remarks: bool) -> list[dict]:
-    """The example photos, described, and if `remarks` with the bundled model's captions and remarks on them."""
-    samples = []
-    intro = json.loads((ASSETS / "intro.json").read_text(encoding="utf-8"))
-    for photo in json.loads((ASSETS / "gallery.json").read_text(encoding="utf-8"))["photos"]:
-        path = PHOTOS / photo["file"]
-        with Image.open(path) as image:
-            image.thumbnail((THUMBNAIL, THUMBNAIL))
-            small = save_pil_to_cache(image, cache_dir=get_upload_folder(), format="webp")
-        pictures = {"image": FileData(path=str(path)).model_dump(), "thumbnail": FileData(path=small).model_dump()}
-        if photo["file"] in intro:
-            photo["captioned"] = intro[photo["file"]]
-        said = photo if remarks else {key: photo[key] for key in ("file", "description")}
-        samples.append({**said, **pictures})
-    return samples
+def with_pictures(sample: dict) -> dict:
+    """An example photo with its pictures, where Gradio serves them."""
+    path = PHOTOS / sample["file"]
+    small = save_pil_to_cache(thumbnail(path), cache_dir=get_upload_folder(), format="webp")
+    return {**sample, "image": FileData(path=str(path)).model_dump(), "thumbnail": FileData(path=small).model_dump()}
 
 
 class Page(gr.Blocks):
@@ -204,17 +187,15 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
     sweep = (max(1, int(limits.retention_seconds // 10)), int(limits.retention_seconds))
     with Page(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:
         page.player_protocol = protocol
-        gr.Markdown(INTRO)
-        value = {
-            "samples": example_photos(remarks),
-            "attentions": service.attention_kinds,
-            "retention_minutes": int(-(-limits.retention_seconds // 60)),
-            "largest_bytes": limits.photo_bytes,
-            "most_photos": limits.photos,
-            "photo_rules": page_rules(),
-            "frame_side": captioners[0].model.config.image_size,
-            "constants": player_constants(),
-        }
+        gr.Markdown(f"# {TITLE}\n{INVITATION}")
+        value = page_value(
+            [with_pictures(sample) for sample in example_photos(remarks)],
+            service.attention_kinds,
+            image_size=captioners[0].model.config.image_size,
+            photo_bytes=limits.photo_bytes,
+            photos=limits.photos,
+            retention_minutes=int(-(-limits.retention_seconds // 60)),
+        )
         files = player_files()
         player = AttentionPlayer(value, protocol.questions, files, elem_id="player")
         # The API takes a file, never a path as text, which could read any file on the server.

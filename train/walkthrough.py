@@ -79,7 +79,7 @@ PHOTO = PHOTOS / "dachshund-in-snow.jpg"
 captioner = Captioner.from_pretrained(precision="fp32")  # as we compute below
 tokenizer, encoder, decoder = captioner.tokenizer, captioner.model.encoder, captioner.model.decoder
 
-photo = load_photo(PHOTO, at_least=encoder.image_size)  # a large JPEG is shrunk while it is read
+photo = load_photo(PHOTO, at_least=encoder.image_size)  # a large photo is shrunk to what the network needs
 square = squash(photo, encoder.image_size, encoder.interpolation)
 print(f"{PHOTO.name}: {photo.shape} becomes {square.shape}: height, width, and red, green and blue")
 

@@ -30,7 +30,7 @@ def test_photos_are_squashed_to_the_same_pixels(size):
     factor = min(size) // 256
     expected = squash(np.asarray(photo.reduce(factor) if factor > 1 else photo), 256)
     found = call(
-        f"{ENGINE}/squash.js",
+        f"{ENGINE}/photos/squash.js",
         """
         const rgba = new Uint8ClampedArray(Buffer.from(value.rgba, 'base64'));
         const { width, height } = value, factor = own.reduction(width, height, 256);
@@ -66,7 +66,7 @@ def test_words_become_the_same_tokens(captioner):
     words = sorted({captioner.tokenizer.decode([token]) for token in range(4, len(captioner.tokenizer), 7)})
     pieces = captioner.tokenizer._pieces
     found = call(
-        f"{ENGINE}/tokenizer.js",
+        f"{ENGINE}/decoding/tokenizer.js",
         "const own_ = new own.Tokenizer(value); return value.texts.map(text => own_.encode(text));",
         {
             "pieces": [pieces.id_to_piece(token) for token in range(len(captioner.tokenizer))],
@@ -110,7 +110,7 @@ def test_the_search_finds_the_same_captions(seed, options, prefix):
     table = _Table(11, seed)
     [expected] = beam_search(table, Memory(torch.zeros(1, 2, 1), torch.zeros(1, 2, 1)), options, [prefix])  # type: ignore[arg-type]
     found = call(
-        f"{ENGINE}/beam_search.js",
+        f"{ENGINE}/decoding/beam_search.js",
         """
         const size = value.table.length;
         const read = async (tokens, { hidden }) => {
@@ -155,7 +155,7 @@ def test_maps_are_compared_in_the_same_words():
                 for number, (w, n, k) in enumerate(zip(weights, nats, random.uniform(0, 1.2, 40)))
             ]
     found = call(
-        f"{ENGINE}/agreement.js",
+        f"{ENGINE}/explain/agreement.js",
         "return value.maps.map(each => "
         "own.sentence(own.compareMaps(each.weights, each.nats, each.kept, value.limits), each.first));",
         {"maps": maps, "limits": player_constants()["agreement"]},
@@ -179,7 +179,7 @@ def test_the_same_cells_are_drawn():
     for seed in (0, 1, 12345):
         random = generator(seed)
         values = [3, 5, 7, 9, 11, 13, 15]
-        assert call(f"{ENGINE}/random.js", body, seed) == [draw(values, 4, random) for _ in range(2)]
+        assert call(f"{ENGINE}/explain/random.js", body, seed) == [draw(values, 4, random) for _ in range(2)]
 
 
 def test_every_order_is_equally_likely():
@@ -192,7 +192,7 @@ def test_every_order_is_equally_likely():
 
 
 def test_bad_photos_are_refused_in_the_same_words():
-    source = (PLAYER / ENGINE / "photo.js").read_text()
+    source = (PLAYER / ENGINE / "photos" / "photo.js").read_text()
     assert f"const MAX_PIXELS = {loading.MAX_PIXELS:_};" in source
     for said in (errors.EMPTY, errors.NOT_A_PHOTO, loading.DAMAGED):
         assert f"'{said}'" in source

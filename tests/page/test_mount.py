@@ -7,9 +7,8 @@ from support.web import captions, upload
 
 from capmodel.output.player import player_files
 
-IMPORT = (
-    "import(performance.getEntriesByType('resource').map(each => each.name).find(name => name.endsWith('/main.js')))"
-)
+IMPORT = """Promise.all(['/main.js', '/engines/server.js'].map(path => import(
+    performance.getEntriesByType('resource').map(each => each.name).find(name => name.endsWith(path)))))"""
 
 
 def test_scripts_are_kept_by_browsers_until_they_change(address):
@@ -58,14 +57,14 @@ def test_a_player_that_is_taken_out_listens_no_more(page):
     expect(page.locator(".player")).to_be_visible()
     page.evaluate(
         f"""async () => {{
-            const {{ mount }} = await {IMPORT};
+            const [{{ mount }}, {{ ServerEngine }}] = await {IMPORT};
             const element = document.querySelector('.root').parentElement;
             const value = {{ samples: [], attentions: ['softmax'], retention_minutes: 1, largest_bytes: 1e8, most_photos: 9,
                             photo_rules: {{ photo_suffixes: [], other_suffixes: [], system_folders: [], photo_starts: ['JPEG'], start: 9 }},
                             constants: {{ overlay_color: [0, 0, 0], opacity: 1, clear: 8, end_word: '.', function_words: [] }} }};
             window.sent = [];
             const server = {{ sample: async question => (window.sent.push(question), {{ error: 'no' }}) }};
-            window.unmount = mount(element, {{ value }}, server, () => {{}});   // takes the place of the page's own
+            window.unmount = mount(element, {{ value }}, new ServerEngine(server));   // takes the place of the page's own
         }}"""
     )
     expect(page.locator(".card")).to_have_count(0)

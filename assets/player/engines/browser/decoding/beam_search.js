@@ -1,7 +1,7 @@
 // Beam search by the rules of capmodel/decoding/beam_search.py, for one photo.
 
-/** @import { Hypothesis, Read, SearchOptions, State, Step } from './types.d.ts' */
-import { Refusal } from './refusal.js';
+/** @import { Hypothesis, Read, SearchOptions, State, Step } from '../types.d.ts' */
+import { Refusal } from '../refusal.js';
 import { END, PAD, START, UNKNOWN } from './tokenizer.js';
 
 /**

@@ -1,6 +1,6 @@
 // Words to tokens and back, as capmodel/decoding/tokenizer.py and sentencepiece do it.
 
-/** @import { Exported } from './types.d.ts' */
+/** @import { Exported } from '../types.d.ts' */
 
 export const PAD = 0;
 export const UNKNOWN = 1;

@@ -1,7 +1,7 @@
 // From a photo's memory to captions: capmodel/captioner.py's `describe`.
 
-/** @import { Alternative } from '../../types.d.ts' */
-/** @import { Hypothesis, PlainCaption, Read, SearchOptions } from './types.d.ts' */
+/** @import { Alternative } from '../../../types.d.ts' */
+/** @import { Hypothesis, PlainCaption, Read, SearchOptions } from '../types.d.ts' */
 /** @import { Tokenizer } from './tokenizer.js' */
 import { wordAlternatives } from './alternatives.js';
 import { beamSearch } from './beam_search.js';

@@ -1,0 +1,44 @@
+/** @import { App } from '../types.d.ts' */
+import { painted } from '../core/dom.js';
+
+const PATIENCE_MS = 400; // what is loaded sooner, such as from the browser's own store, is not told
+const IDLE_MS = 1500; // after the page is on the screen
+
+/**
+ * Loads the engine when the page has come to rest, so that the first caption need not wait for it, and says how far it is.
+ * Visitors who save data load it with their first photo.
+ *
+ * @param {App} app
+ */
+export function mountLoading({ find, engine, say, signal }) {
+  if (!engine.load) return;
+  const place = find('.loading');
+  const bar = find('.loading progress', HTMLProgressElement);
+  const text = find('.loading span');
+  let since = 0;
+
+  engine.watchLoading?.(({ loaded, total }) => {
+    since ||= performance.now();
+    const [here, all] = [loaded, total].map((bytes) => (bytes / 1e6).toFixed(0));
+    bar.max = total;
+    bar.value = loaded;
+    text.textContent = `Getting the captioner: ${here} of ${all} MB`;
+    place.hidden = loaded === total || performance.now() - since < PATIENCE_MS;
+    if (loaded < total) return;
+    if (performance.now() - since > PATIENCE_MS) say('The captioner is here.');
+    since = 0;
+  }, signal);
+
+  painted().then(() => {
+    setTimeout(() => {
+      if (!signal.aborted && !savesData()) engine.load?.().catch(() => {}); // the first photo tries again, and tells
+    }, IDLE_MS);
+  });
+}
+
+/** Whether the visitor pays for every byte, as far as the browser tells. */
+function savesData() {
+  /** @type {{ connection?: { saveData?: boolean, type?: string } }} */
+  const { connection } = /** @type {any} */ (navigator);
+  return Boolean(connection?.saveData) || connection?.type === 'cellular';
+}
