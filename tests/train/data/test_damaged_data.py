@@ -69,7 +69,7 @@ DAMAGED = {
     "a list in a line": (LINES, '{"file_name": "a.jpg", "text": "A"}\n["b.jpg", "B"]\n',
         ', line 2: ["b.jpg", "B"] stands where an object {...} belongs.'),
     "endless brackets": (LINES, '{"file_name": ' + "[" * 100_000, ", line 1: the JSON is nested too deeply"),
-    "an endless number": (LINES, '{"file_name": "a.jpg", "text": "A", "id": ' + "9" * 5000 + "}", "or a number that is too long."),
+    "an endless number": (LINES, '{"file_name": "a.jpg", "text": "A", "id": ' + "9" * 5000 + "}", "or has a number that is too long."),
     "half a character": (LINES, '{"file_name": "a.jpg", "text": "A \\ud83d dog"}',
         ", line 1: \\ud83d is half a character; remove it from the caption."),
     "no number sign": (TOKENS, "a.jpg#0\tA\nb.jpg A dog\n",
