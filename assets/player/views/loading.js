@@ -22,7 +22,7 @@ export function mountLoading({ find, engine, say, signal }) {
     const [here, all] = [loaded, total].map((bytes) => (bytes / 1e6).toFixed(0));
     bar.max = total;
     bar.value = loaded;
-    text.textContent = `Getting the captioner: ${here} of ${all} MB`;
+    text.textContent = `Loading the captioner: ${here} of ${all} MB`;
     place.hidden = loaded === total || performance.now() - since < PATIENCE_MS;
     if (loaded < total) return;
     if (performance.now() - since > PATIENCE_MS) say('The captioner is here.');
