@@ -16,6 +16,7 @@ export function mountLoading({ find, engine, say, signal }) {
   const bar = find('.loading progress', HTMLProgressElement);
   const text = find('.loading span');
   let since = 0;
+  place.hidden = false;
 
   engine.watchLoading?.(({ loaded, total }) => {
     since ||= performance.now();
@@ -23,7 +24,7 @@ export function mountLoading({ find, engine, say, signal }) {
     bar.max = total;
     bar.value = loaded;
     text.textContent = `Loading the captioner: ${here} of ${all} MB`;
-    place.hidden = loaded === total || performance.now() - since < PATIENCE_MS;
+    place.classList.toggle('quiet', loaded === total || performance.now() - since < PATIENCE_MS);
     if (loaded < total) return;
     if (performance.now() - since > PATIENCE_MS) say('The captioner is here.');
     since = 0;
