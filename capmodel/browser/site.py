@@ -19,7 +19,6 @@ from pathlib import Path
 from capmodel.browser import description, pages
 from capmodel.browser.bundle import reachable
 from capmodel.browser.examples import captioned_examples
-from capmodel.browser.export import export
 from capmodel.browser.runtime import BINARY, SCRIPT, find_runtime
 from capmodel.captioner import Captioner
 from capmodel.command_line import UserError
@@ -37,14 +36,13 @@ POLICY = (
 )
 
 
-def write_site(name: str, captioners: Sequence[Captioner], folder: Path, small: bool = False) -> list[Path]:
+def write_site(exported: Path, captioner: Captioner, folder: Path) -> list[Path]:
     """Writes the page into a new folder.
 
     Args:
-        name: the model's, for its description.
-        captioners: as for `export`; the first captions the example photos.
+        exported: a folder that `capmodel.browser.export.export` wrote.
+        captioner: the first of the exported ones, in fp32; it captions the example photos.
         folder: made if it does not exist.
-        small: weights in 8 bits; see `export`.
 
     Returns:
         The files.
@@ -54,21 +52,22 @@ def write_site(name: str, captioners: Sequence[Captioner], folder: Path, small: 
     """
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder} is not empty; delete it, or choose another folder with --out.")
-    runtime = find_runtime()  # first, since it may fail
-    captioner = _write_captioner(name, captioners, folder / "captioner", small, runtime)
-    samples = list(captioned_examples(captioners[0], small))
+    runtime = find_runtime()
+    described = description.read(exported)
+    parts = _write_captioner([*description.files(exported), *runtime.values()], folder / "captioner")
+    samples = list(captioned_examples(captioner, described["small"]))
     files = player_files(pages.SCRIPTS)
     page = _write_page(files.scripts, [sample["file"] for sample in samples], folder / "page")
-    address, model = (path.relative_to(folder).as_posix() for path in (page, captioner))
+    address, model = (path.relative_to(folder).as_posix() for path in (page, parts))
     samples = pages.with_pictures(
         samples,
         lambda file: f"{address}/photos/{file}",
         lambda file: f"{address}/thumbnails/{Path(file).with_suffix('.webp')}",
     )
     data = {
-        "value": pages.value_for(captioners, samples),
+        "value": pages.value_for(described, samples),
         "captioner": {
-            "version": captioner.name,
+            "version": parts.name,
             "model": f"{model}/{description.NAME}",
             "script": f"{model}/{SCRIPT}",
             "binary": {"file": f"{model}/{BINARY}", "bytes": runtime[BINARY].stat().st_size},
@@ -80,7 +79,7 @@ def write_site(name: str, captioners: Sequence[Captioner], folder: Path, small: 
         data,
         f'<script type="module" src="{address}/{MAIN}"></script>',
         policy=POLICY,
-        paragraphs=pages.paragraphs(small),
+        paragraphs=pages.paragraphs(described["small"]),
         head="\n".join(
             f'<link rel="modulepreload" href="{address}/{path}">' for path in reachable(files.scripts, MAIN)
         ),
@@ -88,19 +87,17 @@ def write_site(name: str, captioners: Sequence[Captioner], folder: Path, small: 
     (folder / "index.html").write_text(html, encoding="utf-8")
     kept = ["./", f"{model}/{SCRIPT}", *(path.relative_to(folder).as_posix() for path in _files(page))]
     version = hashlib.sha256(html.encode()).hexdigest()[:16]
-    worker = {"version": version, "captioner": captioner.name, "files": kept}
+    worker = {"version": version, "captioner": parts.name, "files": kept}
     text = (PLAYER / "site" / "service_worker.js").read_text(encoding="utf-8")
     (folder / SERVICE_WORKER).write_text(f"self.site = {json.dumps(worker)};\n{text}", encoding="utf-8")
     return _files(folder)
 
 
-def _write_captioner(
-    name: str, captioners: Sequence[Captioner], folder: Path, small: bool, runtime: dict[str, Path]
-) -> Path:
+def _write_captioner(files: Sequence[Path], folder: Path) -> Path:
     new = folder / "new"
-    export(name, captioners, new, small)
-    for file, path in runtime.items():
-        shutil.copyfile(path, new / file)
+    new.mkdir(parents=True)
+    for file in files:
+        shutil.copyfile(file, new / file.name)
     return new.rename(folder / _version(new))
 
 

@@ -16,14 +16,15 @@ export function mountLoading({ find, engine, say, signal }) {
   const bar = find('.loading progress', HTMLProgressElement);
   const text = find('.loading span');
   let since = 0;
+  place.hidden = false;
 
   engine.watchLoading?.(({ loaded, total }) => {
     since ||= performance.now();
     const [here, all] = [loaded, total].map((bytes) => (bytes / 1e6).toFixed(0));
     bar.max = total;
     bar.value = loaded;
-    text.textContent = `Getting the captioner: ${here} of ${all} MB`;
-    place.hidden = loaded === total || performance.now() - since < PATIENCE_MS;
+    text.textContent = `Loading the captioner: ${here} of ${all} MB`;
+    place.classList.toggle('quiet', loaded === total || performance.now() - since < PATIENCE_MS);
     if (loaded < total) return;
     if (performance.now() - since > PATIENCE_MS) say('The captioner is here.');
     since = 0;
