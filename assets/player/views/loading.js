@@ -1,5 +1,6 @@
 /** @import { App } from '../types.d.ts' */
 import { painted } from '../core/dom.js';
+import { loading } from '../core/text.js';
 
 const PATIENCE_MS = 400; // what is loaded sooner, such as from the browser's own store, is not told
 const IDLE_MS = 1500; // after the page is on the screen
@@ -20,10 +21,9 @@ export function mountLoading({ find, engine, say, signal }) {
 
   engine.watchLoading?.(({ loaded, total }) => {
     since ||= performance.now();
-    const [here, all] = [loaded, total].map((bytes) => (bytes / 1e6).toFixed(0));
     bar.max = total;
     bar.value = loaded;
-    text.textContent = `Loading the captioner: ${here} of ${all} MB`;
+    text.textContent = loading({ loaded, total });
     place.classList.toggle('quiet', loaded === total || performance.now() - since < PATIENCE_MS);
     if (loaded < total) return;
     if (performance.now() - since > PATIENCE_MS) say('The captioner is here.');
