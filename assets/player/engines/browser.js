@@ -190,8 +190,7 @@ export class BrowserEngine {
       files.map((file, at) =>
         this.#parts.read(file, (bytes) => {
           loaded[at] = bytes;
-          const progress = { loaded: loaded.reduce((sum, each) => sum + each, 0), total };
-          for (const listener of this.#listeners) listener(progress);
+          this.#tell({ loaded: loaded.reduce((sum, each) => sum + each, 0), total });
         }),
       ),
     );
@@ -209,8 +208,12 @@ export class BrowserEngine {
     const graphs = exported.kinds[kind];
     if (!graphs) throw new Error(`There is no attention \u201C${kind}\u201D here.`);
     const add = async () => {
-      const [prepare, step] = await this.#read([graphs.prepare, graphs.step]);
-      await client.ask('addDecoder', { kind, prepare, step }, [prepare, step]); // not in the queue: one in it may wait
+      try {
+        const [prepare, step] = await this.#read([graphs.prepare, graphs.step]);
+        await client.ask('addDecoder', { kind, prepare, step }, [prepare, step]); // not in the queue: one in it may wait
+      } finally {
+        this.#tell(null);
+      }
     };
     if (!kinds.has(kind)) kinds.set(kind, add());
     await kinds.get(kind)?.catch((error) => {
@@ -248,11 +251,18 @@ export class BrowserEngine {
 
   /** @returns {Promise<Loaded>} */
   #ready() {
-    this.#loaded ??= this.#start().catch((error) => {
-      this.#loaded = null;
-      throw error;
-    });
+    this.#loaded ??= this.#start()
+      .catch((error) => {
+        this.#loaded = null;
+        throw error;
+      })
+      .finally(() => this.#tell(null));
     return this.#loaded;
+  }
+
+  /** @type {Progress} */
+  #tell(progress) {
+    for (const listener of this.#listeners) listener(progress);
   }
 }
 
