@@ -248,8 +248,8 @@ export interface Engine {
   ): Promise<{ url: string; name: string }>;
 }
 
-/** How many bytes are here, and how many there will be. */
-export type Progress = (progress: { loaded: number; total: number }) => void;
+/** Is told how many bytes are here, and how many there will be; null when loading has ended or failed. */
+export type Progress = (progress: { loaded: number; total: number } | null) => void;
 
 export type Question =
   | 'caption'

@@ -61,6 +61,7 @@ def _write(options: argparse.Namespace) -> list[Path]:
     captioners = _load(options.model, options.attention)
     name = Path(options.model).name
     # Imported here: they need the packages of the extra.
+    from capmodel.browser.examples import captioned_examples
     from capmodel.browser.export import export
     from capmodel.browser.runtime import find_runtime
     from capmodel.browser.single import write_single
@@ -73,9 +74,10 @@ def _write(options: argparse.Namespace) -> list[Path]:
         captioners = captioners[:1]
     with TemporaryDirectory() as folder:
         export(name, captioners, Path(folder), options.small)
+        samples = captioned_examples(captioners[0], options.small)
         if options.single:
-            return [write_single(Path(folder), captioners[0], options.out)]
-        return write_site(Path(folder), captioners[0], options.out)
+            return [write_single(Path(folder), samples, options.out)]
+        return write_site(Path(folder), samples, options.out)
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:

@@ -3,13 +3,12 @@
 import base64
 import gzip
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from capmodel.browser import description, pages
 from capmodel.browser.bundle import bundle, reachable
-from capmodel.browser.examples import captioned_examples
 from capmodel.browser.runtime import BINARY, SCRIPT, find_runtime
-from capmodel.captioner import Captioner
 from capmodel.output.html_page import html_page
 from capmodel.output.offline_page import bare, map_imports
 from capmodel.output.page_value import thumbnail
@@ -23,11 +22,11 @@ POLICY = (
 )
 
 
-def write_single(exported: Path, captioner: Captioner, path: Path) -> Path:
+def write_single(exported: Path, samples: Sequence[dict], path: Path) -> Path:
     """Writes the page with everything in it.
 
     Args:
-        exported, captioner: as for `capmodel.browser.site.write_site`. Each kind of attention but the first adds a third.
+        exported, samples: as for `capmodel.browser.site.write_site`. Each kind of attention but the first adds a third.
         path: of the file.
 
     Raises:
@@ -41,7 +40,7 @@ def write_single(exported: Path, captioner: Captioner, path: Path) -> Path:
     scripts = files.scripts
     script, binary = ({"file": file, "bytes": len(parts[file])} for file in (SCRIPT, BINARY))
     samples = pages.with_pictures(
-        list(captioned_examples(captioner, described["small"])),
+        samples,
         lambda file: _data_url("image/jpeg", (PHOTOS / file).read_bytes()),
         lambda file: _data_url("image/webp", _thumbnail(file)),
     )

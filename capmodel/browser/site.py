@@ -18,9 +18,7 @@ from pathlib import Path
 
 from capmodel.browser import description, pages
 from capmodel.browser.bundle import reachable
-from capmodel.browser.examples import captioned_examples
 from capmodel.browser.runtime import BINARY, SCRIPT, find_runtime
-from capmodel.captioner import Captioner
 from capmodel.command_line import UserError
 from capmodel.output.html_page import html_page
 from capmodel.output.page_value import thumbnail
@@ -36,12 +34,12 @@ POLICY = (
 )
 
 
-def write_site(exported: Path, captioner: Captioner, folder: Path) -> list[Path]:
+def write_site(exported: Path, samples: Sequence[dict], folder: Path) -> list[Path]:
     """Writes the page into a new folder.
 
     Args:
         exported: a folder that `capmodel.browser.export.export` wrote.
-        captioner: the first of the exported ones, in fp32; it captions the example photos.
+        samples: from `capmodel.browser.examples.captioned_examples`, of the model that was exported.
         folder: made if it does not exist.
 
     Returns:
@@ -55,7 +53,6 @@ def write_site(exported: Path, captioner: Captioner, folder: Path) -> list[Path]
     runtime = find_runtime()
     described = description.read(exported)
     parts = _write_captioner([*description.files(exported), *runtime.values()], folder / "captioner")
-    samples = list(captioned_examples(captioner, described["small"]))
     files = player_files(pages.SCRIPTS)
     page = _write_page(files.scripts, [sample["file"] for sample in samples], folder / "page")
     address, model = (path.relative_to(folder).as_posix() for path in (page, parts))

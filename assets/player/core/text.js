@@ -26,8 +26,8 @@ export const factor = (nats) => {
  * @param {{ loaded: number, total: number }} progress in bytes
  */
 export const loading = ({ loaded, total }) => {
-  const [here, all] = [loaded, total].map((bytes) => (bytes / 1e6).toFixed(0));
-  return `Loading the captioner: ${here} of ${all} MB`;
+  const [here, all] = [loaded, total].map((bytes) => Math.round(bytes / 1e6));
+  return loaded < total ? `Loading the captioner: ${here} of ${all} MB` : 'Starting the captioner\u2026';
 };
 
 /** @param {Caption} caption */

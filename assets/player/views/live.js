@@ -152,7 +152,7 @@ export function mountLive({ find, store, engine, captioning, constants, pick, si
   }
 
   engine.watchLoading?.((progress) => {
-    if (loop) note.textContent = progress.loaded < progress.total ? loading(progress) : LOOKING;
+    if (loop) note.textContent = progress ? loading(progress) : LOOKING;
   }, signal);
   button.addEventListener('click', open, { signal });
   find('.on-air .freeze').addEventListener('click', freeze, { signal });

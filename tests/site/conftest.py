@@ -1,0 +1,46 @@
+"""The pages that caption without a server, with the bundled models, made once."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.engine import RUNTIME
+from support.require import require
+from support.site import serve_folder
+
+from capmodel.browser import description
+from capmodel.browser.examples import captioned_examples
+from capmodel.browser.single import write_single
+from capmodel.browser.site import write_site
+from capmodel.captioner import Captioner
+
+
+@pytest.fixture(scope="session")
+def samples(captioner: Captioner) -> list[dict]:
+    require(RUNTIME.is_dir(), "The pages without a server need ONNX Runtime Web: npm ci in assets/player.")
+    return captioned_examples(captioner, small=False)
+
+
+@pytest.fixture(scope="session")
+def site(exported_models: Path, samples: list[dict], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    write_site(exported_models, samples, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def single(exported_models: Path, samples: list[dict], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With one kind of attention."""
+    folder = tmp_path_factory.mktemp("single")
+    for file in exported_models.glob("*.onnx"):
+        (folder / file.name).symlink_to(file)
+    described = description.read(exported_models)
+    described["kinds"] = {"softmax": described["kinds"]["softmax"]}
+    (folder / description.NAME).write_text(json.dumps(described), encoding="utf-8")
+    return write_single(folder, samples, folder / "captioner.html")
+
+
+@pytest.fixture(scope="session")
+def site_address(site: Path):
+    with serve_folder(site) as address:
+        yield address
