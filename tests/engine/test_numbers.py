@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from support.node import call
 
+from capmodel.browser.description import NORMALIZATION
 from capmodel.decoding.beam_search import beam_search
 from capmodel.decoding.options import DecodeOptions
 from capmodel.explain.agreement import compare_maps
@@ -18,7 +19,6 @@ from capmodel.output.sentences import sentence
 from capmodel.photos import errors, loading, squash
 
 ENGINE = "engines/browser"
-NORMALIZATION = {"remove_space_before": "'s", "word": r"[\p{L}\p{N}_]+(?:['’-][\p{L}\p{N}_]+)*", "form": "NFKC"}
 
 
 @pytest.mark.parametrize(
@@ -64,18 +64,26 @@ def test_words_become_the_same_tokens(captioner):
         " . ",
     ]
     words = sorted({captioner.tokenizer.decode([token]) for token in range(4, len(captioner.tokenizer), 7)})
-    pieces = captioner.tokenizer._pieces
+    pieces, scores = captioner.tokenizer.pieces()
     found = call(
         f"{ENGINE}/decoding/tokenizer.js",
-        "const own_ = new own.Tokenizer(value); return value.texts.map(text => own_.encode(text));",
+        """
+        const own_ = new own.Tokenizer(value);
+        return {
+            tokens: value.texts.map(text => own_.encode(text)),
+            content: value.pieces.map((_, token) => own_.beginsContent(token)),
+        };
+        """,
         {
-            "pieces": [pieces.id_to_piece(token) for token in range(len(captioner.tokenizer))],
-            "scores": [pieces.get_score(token) for token in range(len(captioner.tokenizer))],
+            "pieces": pieces,
+            "scores": scores,
             "normalization": NORMALIZATION,
+            "constants": player_constants(),
             "texts": [*texts, *words],
         },
     )
-    assert found == [captioner.tokenizer.encode(text) for text in (*texts, *words)]
+    assert found["tokens"] == [captioner.tokenizer.encode(text) for text in (*texts, *words)]
+    assert found["content"] == captioner.tokenizer.begins_content
 
 
 class _Table:
@@ -95,6 +103,9 @@ class _Table:
         return logits, State(tokens[..., None].float(), state.hidden), weights
 
 
+CONTENT = [False] * 4 + [True] * 4 + [False] * 3  # whether a token begins a content word
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
     ("options", "prefix"),
@@ -104,11 +115,12 @@ class _Table:
         (DecodeOptions(beam=4, candidates=4, length_penalty=0.0, max_tokens=15, alternatives=2), []),
         (DecodeOptions(beam=3, candidates=3, max_tokens=12, no_repeated_trigram=False), [5, 6]),
         (DecodeOptions(max_tokens=4), [5, 6, 5, 6]),
+        (DecodeOptions(max_tokens=12, no_repeated_trigram=False, repetition_cost=0.5), [5, 6, 6]),
     ],
 )
 def test_the_search_finds_the_same_captions(seed, options, prefix):
     table = _Table(11, seed)
-    [expected] = beam_search(table, Memory(torch.zeros(1, 2, 1), torch.zeros(1, 2, 1)), options, [prefix])  # type: ignore[arg-type]
+    [expected] = beam_search(table, Memory(torch.zeros(1, 2, 1), torch.zeros(1, 2, 1)), options, [prefix], CONTENT)  # type: ignore[arg-type]
     found = call(
         f"{ENGINE}/decoding/beam_search.js",
         """
@@ -122,13 +134,14 @@ def test_the_search_finds_the_same_captions(seed, options, prefix):
                 cell: hidden.slice(),
             };
         };
-        const found = await own.beamSearch(read, 1, value.options, value.prefix);
+        const found = await own.beamSearch(
+            read, 1, value.options, value.prefix, (token) => value.content[token]);
         return found.map(({ tokens, score, logprobs, weights, topK, states }) => ({
             tokens, score, logprobs, weights: weights.map(each => [...each]),
             top: topK.map(({ tokens }) => tokens), states: states.map(({ hidden, cell }) => [hidden[0], cell[0]]),
         }));
         """,
-        {"table": table.logits.tolist(), "options": vars(options), "prefix": prefix},
+        {"table": table.logits.tolist(), "options": vars(options), "prefix": prefix, "content": CONTENT},
     )
     assert [each["tokens"] for each in found] == [each.tokens for each in expected]
     for one, other in zip(found, expected, strict=True):

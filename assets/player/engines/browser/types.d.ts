@@ -41,6 +41,8 @@ export interface SearchOptions {
   length_penalty: number;
   max_tokens: number;
   no_repeated_trigram: boolean;
+  /** Nats that a caption loses each time that it names a content word again. */
+  repetition_cost: number;
   alternatives: number;
 }
 
