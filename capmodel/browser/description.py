@@ -71,13 +71,18 @@ def describe(name: str, captioners: Mapping[str, Captioner], folder: Path, small
             "vocabulary": config.vocabulary,
         },
         "interpolation": encoder.interpolation,
-        "decoding": {**asdict(DecodeOptions()), "most_beams": MOST_BEAMS},
+        "decoding": decoding(),
         "tokens": {"pad": PAD, "unknown": UNKNOWN, "start": START, "end": END},
         "pieces": pieces,
         "scores": scores,
         "normalization": NORMALIZATION,
         "constants": player_constants(),
     }
+
+
+def decoding() -> dict:
+    """How captions are searched unless somebody wishes otherwise."""
+    return {**asdict(DecodeOptions()), "most_beams": MOST_BEAMS}
 
 
 def read(folder: Path) -> dict:

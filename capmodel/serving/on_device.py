@@ -31,19 +31,22 @@ class OnDevice:
 
         Args:
             folder: what ``python -m capmodel.browser export`` wrote.
-            model: its name.
+            model: the one of the page: its name, or its folder.
 
         Raises:
             UserError: it is no such folder, or of another model, or ONNX Runtime Web could not be had.
         """
         export = f"python -m capmodel.browser export --model {model} --out {folder}"
         try:
-            there = description.read(folder)["model"]
+            described = description.read(folder)
+            there, rules = described["model"], described["decoding"]
             files = {path.name: path for path in description.files(folder)}
         except (OSError, json.JSONDecodeError, KeyError) as error:
             raise UserError(f"{folder} holds no captioner for browsers; write one with `{export}`.") from error
-        if there != model:
-            raise UserError(f"{folder} holds {there}, but the page runs {model}; write its own with `{export}`.")
+        if there != Path(model).name:
+            raise UserError(f"{folder} holds {there}, but the page runs {model}; write that with `{export}`.")
+        if rules != description.decoding():
+            raise UserError(f"{folder} is from another version of capmodel; write it again with `{export}`.")
         if missing := [name for name, path in files.items() if not path.is_file()]:
             raise UserError(f"{folder} lacks {missing[0]}; write it again with `{export}`.")
         files |= find_runtime()

@@ -1,5 +1,7 @@
 """Visitors of the page may choose that their own browser captions: what they add then is not sent to the server."""
 
+import json
+
 import pytest
 from playwright.sync_api import expect
 from support.samples import PHOTOS
@@ -50,10 +52,15 @@ def test_without_the_files_there_is_no_choice(page):
     expect(page.locator(".on-device")).to_be_hidden()
 
 
-def test_a_folder_without_a_captioner(tmp_path, exported_models):
+def test_a_folder_without_the_pages_captioner(tmp_path, exported_models):
     with pytest.raises(
         UserError, match=r"holds no captioner for browsers; write one with `python -m capmodel\.browser"
     ):
         OnDevice.read(tmp_path, "softmax")
     with pytest.raises(UserError, match="holds softmax, but the page runs mine"):
         OnDevice.read(exported_models, "mine")
+    described = json.loads((exported_models / "captioner.json").read_text(encoding="utf-8"))
+    described["decoding"]["beam"] += 1
+    (tmp_path / "captioner.json").write_text(json.dumps(described), encoding="utf-8")
+    with pytest.raises(UserError, match="is from another version of capmodel"):
+        OnDevice.read(tmp_path, "softmax")
