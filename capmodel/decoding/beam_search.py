@@ -19,7 +19,7 @@ class Hypothesis:
 
     Attributes:
         tokens: the T token ids.
-        score: the length-normalised log-probability, by which captions are ranked.
+        score: the log-probability, less what repetition cost, normalised by length: by it, captions are ranked.
         logprobs: of each token, then of the end: (T + 1,).
         weights: where the decoder looked to choose each token, rows summing to 1: (T, L).
         top_k: the most probable tokens at each step, which may include the chosen one, as ids and
@@ -63,6 +63,7 @@ def beam_search(
     memory: Memory,
     options: DecodeOptions = DecodeOptions(),
     prefixes: Sequence[Sequence[int]] | None = None,
+    content: Sequence[bool] | None = None,
 ) -> list[list[Hypothesis]]:
     """Searches for the most probable captions of B photos.
 
@@ -70,6 +71,8 @@ def beam_search(
         decoder: in eval mode.
         memory: of the photos, from `decoder.prepare`.
         prefixes: for each photo, the tokens with which its captions must begin (may be empty).
+        content: for each of the V tokens, whether it begins a content word (`Tokenizer.begins_content`); without it,
+            repetition costs nothing.
 
     Returns:
         For each photo, its finished captions, best first: `options.candidates` of them, or fewer
@@ -82,10 +85,11 @@ def beam_search(
     prefixes = prefixes or [()] * photos
     if max(map(len, prefixes), default=0) > options.max_tokens:
         raise ValueError(f"a prefix is longer than max_tokens ({options.max_tokens})")
+    is_content = torch.tensor(content, device=device) if content and options.repetition_cost else None
     state = decoder.start(memory, beam)
     tokens = torch.full((photos, beam), START, device=device)
     history = tokens[..., None]  # (B, K, tokens so far)
-    totals = torch.full((photos, beam), -torch.inf, device=device)  # log-probability so far
+    totals = torch.full((photos, beam), -torch.inf, device=device)  # log-probability so far, less what repetition cost
     totals[:, 0] = 0  # at the start all beams are equal, so only one counts
     steps: list[_Step] = []
     ends: list[list[_End]] = [[] for _ in range(photos)]
@@ -95,7 +99,7 @@ def beam_search(
         logits, state, weights = decoder.step(tokens, state, memory)
         logprobs = logits.float().log_softmax(-1)  # (B, K, V)
         # Twice the beam: even if the best `beam` tokens all end captions, a full beam continues. The extra tokens are
-        # the most that can be forbidden: four, and one for each trigram written (see `_forbidden`).
+        # the most that can be forbidden or cost something: four, and those that the caption already has.
         count = min(max(options.top_k, 2 * beam + 4 + length), logprobs.shape[-1])
         likely = logprobs.topk(count)
         top_k = likely.indices[..., : options.top_k], likely.values[..., : options.top_k]
@@ -105,11 +109,11 @@ def beam_search(
                 logprobs[row, :, :token] = logprobs[row, :, token + 1 :] = -torch.inf
             likely = logprobs.topk(count)
         forbidden = _forbidden(likely.indices, history, forced, options)
-        best, flat = (
-            (totals[..., None] + likely.values.masked_fill(forbidden, -torch.inf))
-            .flatten(1)
-            .topk(min(2 * beam, beam * count))
-        )
+        added = likely.values.masked_fill(forbidden, -torch.inf)
+        if is_content is not None:
+            again = _is_there(likely.indices, history, forced) & is_content[likely.indices]
+            added = added - options.repetition_cost * again
+        best, flat = (totals[..., None] + added).flatten(1).topk(min(2 * beam, beam * count))
         parents = flat // count
         tokens, chosen = (part.flatten(1).gather(1, flat) for part in (likely.indices, likely.values))
         _note_ends([ends[photo] for photo in searched], best, parents, tokens, chosen, length, options)
@@ -159,6 +163,14 @@ def _forbidden(tokens: Tensor, history: Tensor, forced: Collection[int], options
     if forced:
         forbidden[list(forced)] = False
     return forbidden
+
+
+def _is_there(tokens: Tensor, history: Tensor, forced: Collection[int]) -> Tensor:
+    """Which of C tokens (B, K, C) the history (B, K, 1 + tokens so far) already has: bool. None in forced rows."""
+    there = (tokens[..., None] == history[..., None, :]).any(-1)
+    if forced:
+        there[list(forced)] = False
+    return there
 
 
 def _note_ends(

@@ -1,5 +1,6 @@
 /** @import { App } from '../types.d.ts' */
 import { painted } from '../core/dom.js';
+import { loading } from '../core/text.js';
 
 const PATIENCE_MS = 400; // what is loaded sooner, such as from the browser's cache, is not told
 const IDLE_MS = 1500; // after the page is on the screen
@@ -26,10 +27,9 @@ export function mountLoading({ find, engine, signal }) {
       return;
     }
     const { loaded, total } = progress;
-    const [here, all] = [loaded, total].map((bytes) => Math.round(bytes / 1e6));
     bar.max = total;
     bar.value = loaded;
-    text.textContent = loaded < total ? `Loading the captioner: ${here} of ${all} MB` : 'Starting the captioner\u2026';
+    text.textContent = loading(progress);
     timer ||= window.setTimeout(() => place.classList.remove('quiet'), PATIENCE_MS);
   }, signal);
 
