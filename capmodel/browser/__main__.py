@@ -65,11 +65,13 @@ def _write(options: argparse.Namespace) -> list[Path]:
     from capmodel.browser.export import export
     from capmodel.browser.runtime import find_runtime
     from capmodel.browser.single import write_single
-    from capmodel.browser.site import write_site
+    from capmodel.browser.site import check_empty, write_site
 
     if options.command == "export":
         return export(name, captioners, options.out, options.small)
-    find_runtime()  # what may be missing is told before the work begins
+    find_runtime()  # what is wrong is told before the work begins
+    if not options.single:
+        check_empty(options.out)
     if options.single and not options.attention:
         captioners = captioners[:1]
     with TemporaryDirectory() as folder:

@@ -48,8 +48,7 @@ def write_site(exported: Path, samples: Sequence[dict], folder: Path) -> list[Pa
     Raises:
         UserError: the folder is not empty, or ONNX Runtime Web could not be had.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{folder} is not empty; delete it, or choose another folder with --out.")
+    check_empty(folder)
     runtime = find_runtime()
     described = description.read(exported)
     parts = _write_captioner([*description.files(exported), *runtime.values()], folder / "captioner")
@@ -88,6 +87,12 @@ def write_site(exported: Path, samples: Sequence[dict], folder: Path) -> list[Pa
     text = (PLAYER / "site" / "service_worker.js").read_text(encoding="utf-8")
     (folder / SERVICE_WORKER).write_text(f"self.site = {json.dumps(worker)};\n{text}", encoding="utf-8")
     return _files(folder)
+
+
+def check_empty(folder: Path) -> None:
+    """Raises a `UserError` if a folder holds anything. An old page in it would be served beside the new one."""
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} is not empty; delete it, or choose another folder with --out.")
 
 
 def _write_captioner(files: Sequence[Path], folder: Path) -> Path:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from support.engine import RUNTIME
 from support.require import require
 from support.site import serve_folder
@@ -16,9 +17,13 @@ from capmodel.captioner import Captioner
 
 
 @pytest.fixture(scope="session")
-def samples(captioner: Captioner) -> list[dict]:
+def samples(captioner: Captioner, shared_folder: Path) -> list[dict]:
     require(RUNTIME.is_dir(), "The pages without a server need ONNX Runtime Web: npm ci in assets/player.")
-    return captioned_examples(captioner, small=False)
+    file = shared_folder / "samples.json"
+    with FileLock(f"{file}.lock"):
+        if not file.exists():
+            file.write_text(json.dumps(captioned_examples(captioner, small=False)), encoding="utf-8")
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
