@@ -3,6 +3,7 @@
 pip install -r requirements.txt && python app.py
 """
 
+import json
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,22 +29,25 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from capmodel import Captioner, PhotoError
+from capmodel.browser.bundle import reachable
 from capmodel.malloc import limit_pools
 from capmodel.output.html_page import INVITATION, TITLE
 from capmodel.output.page_value import example_photos, page_value, thumbnail
-from capmodel.output.player import PlayerFiles, player_files
+from capmodel.output.player import ON_DEVICE, PlayerFiles, player_files
 from capmodel.resources import PHOTOS
 from capmodel.serving.api_uploads import ApiUploads
 from capmodel.serving.errors import PhotoGone, Refused
 from capmodel.serving.folders import server_folder
 from capmodel.serving.jobs import Jobs
 from capmodel.serving.limits import Limits
+from capmodel.serving.on_device import OnDevice
 from capmodel.serving.protocol import Protocol
 from capmodel.serving.service import CaptionService
 from capmodel.serving.store import PhotoStore
 
 CSS = "#player, #player .html-container { padding: 0; overflow: visible } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 LAUNCH = {
     "css": CSS,
     "theme": Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
@@ -56,8 +60,13 @@ LAUNCH = {
 
 # Gradio runs this once for each element that shows the player. It may not `await`.
 START_PLAYER = """
-Promise.all(['main.js', 'engines/server.js'].map(path => import(new URL('player/VERSION/' + path, document.baseURI))))
-  .then(([{ mount }, { ServerEngine }]) => mount(element, props, new ServerEngine(server), watch))
+const captioner = CAPTIONER;   // where the files are that a visitor's own browser needs; null: nowhere
+const scripts = ['main.js', 'engines/server.js', ...(captioner ? ['engines/either.js'] : [])];
+Promise.all(scripts.map(path => import(new URL('player/VERSION/' + path, document.baseURI))))
+  .then(([{ mount }, { ServerEngine }, either]) => {
+    const engine = new ServerEngine(server);
+    mount(element, props, either ? either.EitherEngine.serving(engine, captioner) : engine, watch);
+  })
   .catch(error => {
     element.querySelector('.invite').textContent = 'The player could not be loaded. Please reload this page.';
     console.error(error);
@@ -72,13 +81,15 @@ class AttentionPlayer(gr.HTML):
     `functions`, so captions appear as photos finish, and nothing must be cancelled when the visitor stops.
     """
 
-    def __init__(self, value: dict, functions: list[Callable], files: PlayerFiles, **kwargs):
+    def __init__(
+        self, value: dict, functions: list[Callable], files: PlayerFiles, captioner: dict | None = None, **kwargs
+    ):
         # Keep the template constant: Gradio would evaluate any ${...} in it, even from a file name.
         super().__init__(
             value,
             html_template=files.html,
             css_template=files.css,
-            js_on_load=START_PLAYER.replace("VERSION", files.version),
+            js_on_load=START_PLAYER.replace("VERSION", files.version).replace("CAPTIONER", json.dumps(captioner)),
             server_functions=functions,
             apply_default_css=False,
             **kwargs,
@@ -94,20 +105,33 @@ def player_route(files: PlayerFiles) -> Route:
     Their address contains their version, so browsers may cache them forever, yet a page never runs scripts older or
     newer than itself.
     """
-    keep = {"Cache-Control": "public, max-age=31536000, immutable"}
 
     def get_script(request: Request) -> Response:
         script = files.scripts.get(request.path_params["path"])
         if script is None or request.path_params["version"] != files.version:
             return PlainTextResponse("There is no such script.", 404)
-        return Response(script, media_type="text/javascript", headers=keep)
+        return Response(script, media_type="text/javascript", headers=FOREVER)
 
     return Route("/player/{version}/{path:path}", get_script)
 
 
 def preload(files: PlayerFiles) -> str:
     """Links for the page's head that load scripts before another script imports them."""
-    return "".join(f'<link rel="modulepreload" href="player/{files.version}/{path}">' for path in files.scripts)
+    entries = [entry for entry in ("main.js", "engines/server.js", "engines/either.js") if entry in files.scripts]
+    paths = dict.fromkeys(path for entry in entries for path in reachable(files.scripts, entry))
+    return "".join(f'<link rel="modulepreload" href="player/{files.version}/{path}">' for path in paths)
+
+
+def captioner_route(captioner: OnDevice) -> Route:
+    """Serves what a visitor's own browser captions with, at an address that contains its version."""
+
+    def get_file(request: Request) -> Response:
+        file = captioner.files.get(request.path_params["name"])
+        if file is None or request.path_params["version"] != captioner.version:
+            return PlainTextResponse("There is no such file.", 404)
+        return FileResponse(file, media_type=captioner.media_type(file.name), headers=FOREVER)
+
+    return Route("/captioner/{version}/{name}", get_file)
 
 
 def with_pictures(sample: dict) -> dict:
@@ -127,13 +151,20 @@ class Page(gr.Blocks):
         super().close(verbose)
 
 
-def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: Limits = Limits()) -> tuple[Page, dict]:
+def build_app(
+    captioners: Sequence[Captioner],
+    *,
+    remarks: bool = True,
+    limits: Limits = Limits(),
+    on_device: OnDevice | None = None,
+) -> tuple[Page, dict]:
     """The page for a model, and the arguments for its `launch`. Close the page even if it is never launched.
 
     Args:
         captioners: from `Captioner.family`; the first is used until a visitor chooses another.
         remarks: show "Where it works, where it fails", which describes the bundled model.
         limits: how much visitors may store here, and for how long.
+        on_device: the same model for visitors' own browsers, if they may choose that.
     """
     folder = server_folder()
     gradio_folder = folder.make("gradio")
@@ -196,8 +227,9 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
             photos=limits.photos,
             retention_minutes=int(-(-limits.retention_seconds // 60)),
         )
-        files = player_files()
-        player = AttentionPlayer(value, protocol.questions, files, elem_id="player")
+        files = player_files(ON_DEVICE if on_device else ())
+        captioner = on_device and on_device.places(f"captioner/{on_device.version}")
+        player = AttentionPlayer(value, protocol.questions, files, captioner, elem_id="player")
         # The API takes a file, never a path as text, which could read any file on the server.
         with gr.Row(visible=False):
             photo, found, button = gr.File(label="photo"), gr.JSON(label="caption"), gr.Button()
@@ -212,6 +244,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         Route("/live", post_frame, methods=["POST"]),
         Route("/saved/{job}", get_saved),
         player_route(files),
+        *([captioner_route(on_device)] if on_device else []),
     ]
     around = {"routes": routes, "middleware": [Middleware(uploads.middleware)]}
     return page, {"app_kwargs": around, "max_file_size": limits.photo_bytes, "head": preload(files), **LAUNCH}
@@ -235,6 +268,7 @@ def main(arguments: list[str] | None = None) -> None:
         ThreadPoolExecutor(1) as loader,
         explained(),
     ):  # not in the main thread, which keeps running: see CaptionService
+        on_device = options.on_device and OnDevice.read(options.on_device, options.model)
         captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
     limits = Limits(
         retention_seconds=round(60 * options.retention_minutes),
@@ -242,7 +276,7 @@ def main(arguments: list[str] | None = None) -> None:
         incoming_bytes=options.incoming_megabytes,
         stored_bytes=options.stored_megabytes,
     )
-    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, limits=limits)
+    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, limits=limits, on_device=on_device)
     try:
         if options.check:
             photo = min(PHOTOS.glob("*.jpg"))

@@ -13,6 +13,7 @@ import { save } from './panels/save.js';
 import { mountCamera } from './views/camera.js';
 import { mountCards } from './views/cards.js';
 import { mountControls } from './views/controls.js';
+import { mountDevice } from './views/device.js';
 import { mountEvidence } from './views/evidence.js';
 import { mountExamples } from './views/examples.js';
 import { mountGrid } from './views/grid.js';
@@ -117,6 +118,7 @@ function run(element, value, engine, signal) {
     store.set({ attention: attentions[0] });
     mountProgress(app);
     mountLoading(app);
+    mountDevice(app);
     mountIntake(app, value.retention_minutes);
     mountCamera(app);
     mountLive(app, value.frame_side);

@@ -218,6 +218,10 @@ export interface Engine {
   load?(): Promise<void>;
   /** Tells how much of what it needs is here, while it is loaded. */
   watchLoading?(listener: Progress, signal: AbortSignal): void;
+  /** Captions photos on this device from now on, or no longer; resolves when it can. Only where there is a choice. */
+  useDevice?(wished: boolean): Promise<void>;
+  /** Tells when the server takes long. */
+  watchBusy?(listener: () => void, signal: AbortSignal): void;
   /** Whether it can answer this at all; what it cannot is not offered. */
   can(question: Question): boolean;
   caption(source: Source, attention: string): Promise<Captioned>;
@@ -248,8 +252,8 @@ export interface Engine {
   ): Promise<{ url: string; name: string }>;
 }
 
-/** How many bytes are here, and how many there will be. */
-export type Progress = (progress: { loaded: number; total: number }) => void;
+/** Is told how many bytes are here, and how many there will be; null when loading has ended or failed. */
+export type Progress = (progress: { loaded: number; total: number } | null) => void;
 
 export type Question =
   | 'caption'

@@ -15,6 +15,7 @@ import argparse
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from capmodel.command_line import UserError, command, end_on_interrupt, explained
 
@@ -48,10 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     _check_extra()
     files = _write(options)
+    if options.command == "site" and not options.single:
+        print(f"{sum(file.stat().st_size for file in files):>12,}  {options.out} ({len(files)} files)")
+        return 0
     for file in files:
         print(f"{file.stat().st_size:>12,}  {file}")
-    if options.command == "site":
-        print(f"{sum(file.stat().st_size for file in files):>12,}  bytes in all")
     return 0
 
 
@@ -59,17 +61,25 @@ def _write(options: argparse.Namespace) -> list[Path]:
     captioners = _load(options.model, options.attention)
     name = Path(options.model).name
     # Imported here: they need the packages of the extra.
+    from capmodel.browser.examples import captioned_examples
+    from capmodel.browser.export import export
+    from capmodel.browser.runtime import find_runtime
+    from capmodel.browser.single import write_single
+    from capmodel.browser.site import check_empty, write_site
+
     if options.command == "export":
-        from capmodel.browser.export import export
-
         return export(name, captioners, options.out, options.small)
-    if options.single:
-        from capmodel.browser.single import write_single
-
-        return [write_single(name, captioners if options.attention else captioners[:1], options.out, options.small)]
-    from capmodel.browser.site import write_site
-
-    return write_site(name, captioners, options.out, options.small)
+    find_runtime()  # what is wrong is told before the work begins
+    if not options.single:
+        check_empty(options.out)
+    if options.single and not options.attention:
+        captioners = captioners[:1]
+    with TemporaryDirectory() as folder:
+        export(name, captioners, Path(folder), options.small)
+        samples = captioned_examples(captioners[0], options.small)
+        if options.single:
+            return [write_single(Path(folder), samples, options.out)]
+        return write_site(Path(folder), samples, options.out)
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-from collections.abc import Iterator
 
 import torch
 
@@ -13,21 +12,24 @@ from capmodel.output.player import player_item
 from capmodel.resources import PHOTOS
 
 
-def captioned_examples(captioner: Captioner, small: bool) -> Iterator[dict]:
+def captioned_examples(captioner: Captioner, small: bool) -> list[dict]:
     """The samples of `example_photos`, with their captions as ``captioned``. Remarks on other captions are left out.
 
     Args:
+        captioner: in fp32, as the browser computes.
         small: with the captions that weights in 8 bits give.
     """
     samples = example_photos(remarks=True)
     paths = [PHOTOS / sample["file"] for sample in samples]
     if small:
         captioner = _with_small_weights(captioner)
+    captioned = []
     for sample, path, caption in zip(samples, paths, captioner(paths), strict=True):
         said = sample if sample["caption"] == caption.text else {**sample, "outcome": None, "remark": None}
         # As the browser names photos that it captions itself: by attention and content, without another hyphen.
         key = f"{captioner.attention_kind}-{hashlib.sha256(path.read_bytes()).hexdigest()[:26]}"
-        yield {**said, "caption": caption.text, "captioned": player_item(key, path.name, [caption])}
+        captioned.append({**said, "caption": caption.text, "captioned": player_item(key, path.name, [caption])})
+    return captioned
 
 
 def _with_small_weights(captioner: Captioner) -> Captioner:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from capmodel.captioner import Captioner
 from capmodel.output.html_page import INVITATION
 from capmodel.output.page_value import page_value
 from capmodel.output.player import BROWSER_ENGINE
@@ -17,12 +16,17 @@ SMALL = (
 )
 
 
-def value_for(captioners: Sequence[Captioner], samples: Sequence[dict]) -> dict:
-    """The player's ``PageValue``; `samples` have pictures."""
+def value_for(described: dict, samples: Sequence[dict]) -> dict:
+    """The player's ``PageValue``.
+
+    Args:
+        described: the content of ``captioner.json``.
+        samples: the example photos, with pictures.
+    """
     return page_value(
         samples,
-        [captioner.attention_kind for captioner in captioners],
-        image_size=captioners[0].model.config.image_size,
+        list(described["kinds"]),
+        image_size=described["sizes"]["image"],
         photo_bytes=PHOTO_BYTES,
         photos=PHOTOS,
         retention_minutes=None,

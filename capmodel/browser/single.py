@@ -3,17 +3,12 @@
 import base64
 import gzip
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from capmodel.browser import description, pages
 from capmodel.browser.bundle import bundle, reachable
-from capmodel.browser.examples import captioned_examples
-from capmodel.browser.export import export
 from capmodel.browser.runtime import BINARY, SCRIPT, find_runtime
-from capmodel.captioner import Captioner
 from capmodel.output.html_page import html_page
 from capmodel.output.offline_page import bare, map_imports
 from capmodel.output.page_value import thumbnail
@@ -27,32 +22,30 @@ POLICY = (
 )
 
 
-def write_single(name: str, captioners: Sequence[Captioner], path: Path, small: bool = False) -> Path:
+def write_single(exported: Path, samples: Sequence[dict], path: Path) -> Path:
     """Writes the page with everything in it.
 
     Args:
-        name, captioners, small: as for `capmodel.browser.site.write_site`. Each captioner but the first adds a quarter.
+        exported, samples: as for `capmodel.browser.site.write_site`. Each kind of attention but the first adds a third.
         path: of the file.
 
     Raises:
         UserError: ONNX Runtime Web could not be had.
     """
     runtime = find_runtime()
-    with TemporaryDirectory() as place:
-        exported = export(name, captioners, Path(place), small)
-        parts = {file.name: file.read_bytes() for file in exported if file.name != description.NAME}
-        described = json.loads((Path(place) / description.NAME).read_text(encoding="utf-8"))
-    parts |= {name: file.read_bytes() for name, file in runtime.items()}
+    described = description.read(exported)
+    graphs = [file for file in description.files(exported) if file.name != description.NAME]
+    parts = {file.name: file.read_bytes() for file in [*graphs, *runtime.values()]}
     files = player_files(pages.SCRIPTS)
     scripts = files.scripts
     script, binary = ({"file": file, "bytes": len(parts[file])} for file in (SCRIPT, BINARY))
     samples = pages.with_pictures(
-        list(captioned_examples(captioners[0], small)),
+        samples,
         lambda file: _data_url("image/jpeg", (PHOTOS / file).read_bytes()),
         lambda file: _data_url("image/webp", _thumbnail(file)),
     )
     data = {
-        "value": pages.value_for(captioners, samples),
+        "value": pages.value_for(described, samples),
         "captioner": {
             "exported": described,
             "runtime": {"script": script, "binary": binary},
@@ -64,7 +57,7 @@ def write_single(name: str, captioners: Sequence[Captioner], path: Path, small: 
         f'<script type="module">import "{bare(MAIN)}";</script>',
         *(f'<script type="text/plain" data-file="{name}">{_packed(part)}</script>' for name, part in parts.items()),
     ]
-    html = html_page(files, data, "\n".join(elements), policy=POLICY, paragraphs=pages.paragraphs(small))
+    html = html_page(files, data, "\n".join(elements), policy=POLICY, paragraphs=pages.paragraphs(described["small"]))
     path.write_text(html, encoding="utf-8")
     return path
 

@@ -18,10 +18,7 @@ from pathlib import Path
 
 from capmodel.browser import description, pages
 from capmodel.browser.bundle import reachable
-from capmodel.browser.examples import captioned_examples
-from capmodel.browser.export import export
 from capmodel.browser.runtime import BINARY, SCRIPT, find_runtime
-from capmodel.captioner import Captioner
 from capmodel.command_line import UserError
 from capmodel.output.html_page import html_page
 from capmodel.output.page_value import thumbnail
@@ -37,14 +34,13 @@ POLICY = (
 )
 
 
-def write_site(name: str, captioners: Sequence[Captioner], folder: Path, small: bool = False) -> list[Path]:
+def write_site(exported: Path, samples: Sequence[dict], folder: Path) -> list[Path]:
     """Writes the page into a new folder.
 
     Args:
-        name: the model's, for its description.
-        captioners: as for `export`; the first captions the example photos.
+        exported: a folder that `capmodel.browser.export.export` wrote.
+        samples: from `capmodel.browser.examples.captioned_examples`, of the model that was exported.
         folder: made if it does not exist.
-        small: weights in 8 bits; see `export`.
 
     Returns:
         The files.
@@ -52,23 +48,22 @@ def write_site(name: str, captioners: Sequence[Captioner], folder: Path, small: 
     Raises:
         UserError: the folder is not empty, or ONNX Runtime Web could not be had.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{folder} is not empty; delete it, or choose another folder with --out.")
-    runtime = find_runtime()  # first, since it may fail
-    captioner = _write_captioner(name, captioners, folder / "captioner", small, runtime)
-    samples = list(captioned_examples(captioners[0], small))
+    check_empty(folder)
+    runtime = find_runtime()
+    described = description.read(exported)
+    parts = _write_captioner([*description.files(exported), *runtime.values()], folder / "captioner")
     files = player_files(pages.SCRIPTS)
     page = _write_page(files.scripts, [sample["file"] for sample in samples], folder / "page")
-    address, model = (path.relative_to(folder).as_posix() for path in (page, captioner))
+    address, model = (path.relative_to(folder).as_posix() for path in (page, parts))
     samples = pages.with_pictures(
         samples,
         lambda file: f"{address}/photos/{file}",
         lambda file: f"{address}/thumbnails/{Path(file).with_suffix('.webp')}",
     )
     data = {
-        "value": pages.value_for(captioners, samples),
+        "value": pages.value_for(described, samples),
         "captioner": {
-            "version": captioner.name,
+            "version": parts.name,
             "model": f"{model}/{description.NAME}",
             "script": f"{model}/{SCRIPT}",
             "binary": {"file": f"{model}/{BINARY}", "bytes": runtime[BINARY].stat().st_size},
@@ -80,7 +75,7 @@ def write_site(name: str, captioners: Sequence[Captioner], folder: Path, small: 
         data,
         f'<script type="module" src="{address}/{MAIN}"></script>',
         policy=POLICY,
-        paragraphs=pages.paragraphs(small),
+        paragraphs=pages.paragraphs(described["small"]),
         head="\n".join(
             f'<link rel="modulepreload" href="{address}/{path}">' for path in reachable(files.scripts, MAIN)
         ),
@@ -88,19 +83,23 @@ def write_site(name: str, captioners: Sequence[Captioner], folder: Path, small: 
     (folder / "index.html").write_text(html, encoding="utf-8")
     kept = ["./", f"{model}/{SCRIPT}", *(path.relative_to(folder).as_posix() for path in _files(page))]
     version = hashlib.sha256(html.encode()).hexdigest()[:16]
-    worker = {"version": version, "captioner": captioner.name, "files": kept}
+    worker = {"version": version, "captioner": parts.name, "files": kept}
     text = (PLAYER / "site" / "service_worker.js").read_text(encoding="utf-8")
     (folder / SERVICE_WORKER).write_text(f"self.site = {json.dumps(worker)};\n{text}", encoding="utf-8")
     return _files(folder)
 
 
-def _write_captioner(
-    name: str, captioners: Sequence[Captioner], folder: Path, small: bool, runtime: dict[str, Path]
-) -> Path:
+def check_empty(folder: Path) -> None:
+    """Raises a `UserError` if a folder holds anything. An old page in it would be served beside the new one."""
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} is not empty; delete it, or choose another folder with --out.")
+
+
+def _write_captioner(files: Sequence[Path], folder: Path) -> Path:
     new = folder / "new"
-    export(name, captioners, new, small)
-    for file, path in runtime.items():
-        shutil.copyfile(path, new / file)
+    new.mkdir(parents=True)
+    for file in files:
+        shutil.copyfile(file, new / file.name)
     return new.rename(folder / _version(new))
 
 

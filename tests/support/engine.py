@@ -26,7 +26,7 @@ const binary = { file: 'runtime/%s', bytes: %d };
 const parts = new ServedParts({ model: 'model/captioner.json', script: 'runtime/%s', binary });
 window.told = [];
 window.engine = new BrowserEngine(parts);
-engine.watchLoading(progress => told.push(progress), new AbortController().signal);
+engine.watchLoading(progress => progress && told.push(progress), new AbortController().signal);
 window.sampleOf = file => ({ sample: { file, image: { url: 'photos/' + file } } });
 window.itemOf = async (source, attention) => {
     const { key, captions, side, preview } = await engine.caption(source, attention);

@@ -18,7 +18,9 @@ const KEPT = [PAGE, `${OWN}captioner ${captioner}`];
 const addresses = new Set(files.map((file) => new URL(file, scope).href));
 
 async function install() {
-  await (await caches.open(PAGE)).addAll(addresses);
+  // The page itself has no version in its address: an older one may be in the browser's other cache.
+  const requests = [...addresses].map((url) => new Request(url, { cache: url === scope ? 'no-cache' : 'default' }));
+  await (await caches.open(PAGE)).addAll(requests);
   await worker.skipWaiting();
 }
 

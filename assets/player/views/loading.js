@@ -1,7 +1,8 @@
 /** @import { App } from '../types.d.ts' */
 import { painted } from '../core/dom.js';
+import { loading } from '../core/text.js';
 
-const PATIENCE_MS = 400; // what is loaded sooner, such as from the browser's own store, is not told
+const PATIENCE_MS = 400; // what is loaded sooner, such as from the browser's cache, is not told
 const IDLE_MS = 1500; // after the page is on the screen
 
 /**
@@ -10,23 +11,26 @@ const IDLE_MS = 1500; // after the page is on the screen
  *
  * @param {App} app
  */
-export function mountLoading({ find, engine, say, signal }) {
+export function mountLoading({ find, engine, signal }) {
   if (!engine.load) return;
   const place = find('.loading');
   const bar = find('.loading progress', HTMLProgressElement);
   const text = find('.loading span');
-  let since = 0;
+  place.hidden = false; // but quiet
+  let timer = 0;
 
-  engine.watchLoading?.(({ loaded, total }) => {
-    since ||= performance.now();
-    const [here, all] = [loaded, total].map((bytes) => (bytes / 1e6).toFixed(0));
+  engine.watchLoading?.((progress) => {
+    if (!progress) {
+      clearTimeout(timer);
+      timer = 0;
+      place.classList.add('quiet');
+      return;
+    }
+    const { loaded, total } = progress;
     bar.max = total;
     bar.value = loaded;
-    text.textContent = `Getting the captioner: ${here} of ${all} MB`;
-    place.hidden = loaded === total || performance.now() - since < PATIENCE_MS;
-    if (loaded < total) return;
-    if (performance.now() - since > PATIENCE_MS) say('The captioner is here.');
-    since = 0;
+    text.textContent = loading(progress);
+    timer ||= window.setTimeout(() => place.classList.remove('quiet'), PATIENCE_MS);
   }, signal);
 
   painted().then(() => {

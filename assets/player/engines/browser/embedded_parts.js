@@ -60,10 +60,19 @@ function decode(text) {
   return new ReadableStream({
     async pull(controller) {
       await new Promise((resolve) => setTimeout(resolve));
-      const slice = atob(text.slice(at, at + SLICE));
-      controller.enqueue(Uint8Array.from(slice, (character) => character.charCodeAt(0)));
+      controller.enqueue(toBytes(text.slice(at, at + SLICE)));
       at += SLICE;
       if (at >= text.length) controller.close();
     },
   });
+}
+
+/** @param {string} text base64 */
+function toBytes(text) {
+  const native = /** @type {{ fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }} */ (Uint8Array);
+  if (native.fromBase64) return native.fromBase64(text);
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = characters.charCodeAt(at);
+  return bytes;
 }

@@ -35,10 +35,12 @@ export class WorkerCaptioner {
    * @returns {Promise<Loaded>}
    */
   ready() {
-    this.#loaded ??= this.#start().catch((error) => {
-      this.#loaded = null;
-      throw error;
-    });
+    this.#loaded ??= this.#start()
+      .catch((error) => {
+        this.#loaded = null;
+        throw error;
+      })
+      .finally(() => this.#tell(null));
     return this.#loaded;
   }
 
@@ -54,8 +56,12 @@ export class WorkerCaptioner {
     const graphs = exported.kinds[kind];
     if (!graphs) throw new Error(`There is no attention \u201C${kind}\u201D here.`);
     const add = async () => {
-      const [prepare, step] = await this.#read([graphs.prepare, graphs.step]);
-      await client.ask('addDecoder', { kind, prepare, step }, [prepare, step]); // not in the queue: one in it may wait
+      try {
+        const [prepare, step] = await this.#read([graphs.prepare, graphs.step]);
+        await client.ask('addDecoder', { kind, prepare, step }, [prepare, step]); // not in the queue: one in it may wait
+      } finally {
+        this.#tell(null);
+      }
     };
     if (!kinds.has(kind)) kinds.set(kind, add());
     await kinds.get(kind)?.catch((error) => {
@@ -82,6 +88,11 @@ export class WorkerCaptioner {
     const loaded = this.#loaded;
     this.#loaded = null;
     (await loaded?.catch(() => null))?.client.end('This page no longer captions photos.');
+  }
+
+  /** @type {Progress} */
+  #tell(progress) {
+    for (const listener of this.#listeners) listener(progress);
   }
 
   /** @returns {Promise<Loaded>} */
@@ -114,8 +125,7 @@ export class WorkerCaptioner {
       files.map((file, at) =>
         this.#parts.read(file, (bytes) => {
           loaded[at] = bytes;
-          const progress = { loaded: loaded.reduce((sum, each) => sum + each, 0), total };
-          for (const listener of this.#listeners) listener(progress);
+          this.#tell({ loaded: loaded.reduce((sum, each) => sum + each, 0), total });
         }),
       ),
     );
