@@ -23,34 +23,31 @@ from gradio.data_classes import FileData
 from gradio.processing_utils import save_pil_to_cache
 from gradio.themes import Default
 from gradio.utils import get_upload_folder
-from PIL import Image
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from capmodel import Captioner, PhotoError
+from capmodel.browser.bundle import reachable
 from capmodel.malloc import limit_pools
-from capmodel.output.player import PlayerFiles, player_constants, player_files
-from capmodel.photos.folders import page_rules
-from capmodel.resources import ASSETS, PHOTOS
+from capmodel.output.html_page import INVITATION, TITLE
+from capmodel.output.page_value import example_photos, page_value, thumbnail
+from capmodel.output.player import ON_DEVICE, PlayerFiles, player_files
+from capmodel.resources import PHOTOS
 from capmodel.serving.api_uploads import ApiUploads
 from capmodel.serving.errors import PhotoGone, Refused
 from capmodel.serving.folders import server_folder
 from capmodel.serving.jobs import Jobs
 from capmodel.serving.limits import Limits
+from capmodel.serving.on_device import OnDevice
 from capmodel.serving.protocol import Protocol
 from capmodel.serving.service import CaptionService
 from capmodel.serving.store import PhotoStore
 
-THUMBNAIL = 240  # longer side of the example photos' thumbnails, in pixels
-TITLE = "Watch a network look"
-INTRO = (
-    f"# {TITLE}\nDrop in photos, ten or more at once. A small neural network writes a caption for each. "
-    "Point at a word to see where in the photo the network looked when it wrote that word."
-)
 CSS = "#player, #player .html-container { padding: 0; overflow: visible } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 LAUNCH = {
     "css": CSS,
     "theme": Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
@@ -63,8 +60,13 @@ LAUNCH = {
 
 # Gradio runs this once for each element that shows the player. It may not `await`.
 START_PLAYER = """
-import(new URL('player/VERSION/main.js', document.baseURI))
-  .then(player => player.mount(element, props, server, watch))
+const captioner = CAPTIONER;   // where the files are that a visitor's own browser needs; null: nowhere
+const scripts = ['main.js', 'engines/server.js', ...(captioner ? ['engines/either.js'] : [])];
+Promise.all(scripts.map(path => import(new URL('player/VERSION/' + path, document.baseURI))))
+  .then(([{ mount }, { ServerEngine }, either]) => {
+    const engine = new ServerEngine(server);
+    mount(element, props, either ? either.EitherEngine.serving(engine, captioner) : engine, watch);
+  })
   .catch(error => {
     element.querySelector('.invite').textContent = 'The player could not be loaded. Please reload this page.';
     console.error(error);
@@ -79,13 +81,15 @@ class AttentionPlayer(gr.HTML):
     `functions`, so captions appear as photos finish, and nothing must be cancelled when the visitor stops.
     """
 
-    def __init__(self, value: dict, functions: list[Callable], files: PlayerFiles, **kwargs):
+    def __init__(
+        self, value: dict, functions: list[Callable], files: PlayerFiles, captioner: dict | None = None, **kwargs
+    ):
         # Keep the template constant: Gradio would evaluate any ${...} in it, even from a file name.
         super().__init__(
             value,
             html_template=files.html,
             css_template=files.css,
-            js_on_load=START_PLAYER.replace("VERSION", files.version),
+            js_on_load=START_PLAYER.replace("VERSION", files.version).replace("CAPTIONER", json.dumps(captioner)),
             server_functions=functions,
             apply_default_css=False,
             **kwargs,
@@ -101,37 +105,40 @@ def player_route(files: PlayerFiles) -> Route:
     Their address contains their version, so browsers may cache them forever, yet a page never runs scripts older or
     newer than itself.
     """
-    keep = {"Cache-Control": "public, max-age=31536000, immutable"}
 
     def get_script(request: Request) -> Response:
         script = files.scripts.get(request.path_params["path"])
         if script is None or request.path_params["version"] != files.version:
             return PlainTextResponse("There is no such script.", 404)
-        return Response(script, media_type="text/javascript", headers=keep)
+        return Response(script, media_type="text/javascript", headers=FOREVER)
 
     return Route("/player/{version}/{path:path}", get_script)
 
 
 def preload(files: PlayerFiles) -> str:
     """Links for the page's head that load scripts before another script imports them."""
-    return "".join(f'<link rel="modulepreload" href="player/{files.version}/{path}">' for path in files.scripts)
+    entries = [entry for entry in ("main.js", "engines/server.js", "engines/either.js") if entry in files.scripts]
+    paths = dict.fromkeys(path for entry in entries for path in reachable(files.scripts, entry))
+    return "".join(f'<link rel="modulepreload" href="player/{files.version}/{path}">' for path in paths)
 
 
-def example_photos(remarks: bool) -> list[dict]:
-    """The example photos, described, and if `remarks` with the bundled model's captions and remarks on them."""
-    samples = []
-    intro = json.loads((ASSETS / "intro.json").read_text(encoding="utf-8"))
-    for photo in json.loads((ASSETS / "gallery.json").read_text(encoding="utf-8"))["photos"]:
-        path = PHOTOS / photo["file"]
-        with Image.open(path) as image:
-            image.thumbnail((THUMBNAIL, THUMBNAIL))
-            small = save_pil_to_cache(image, cache_dir=get_upload_folder(), format="webp")
-        pictures = {"image": FileData(path=str(path)).model_dump(), "thumbnail": FileData(path=small).model_dump()}
-        if photo["file"] in intro:
-            photo["captioned"] = intro[photo["file"]]
-        said = photo if remarks else {key: photo[key] for key in ("file", "description")}
-        samples.append({**said, **pictures})
-    return samples
+def captioner_route(captioner: OnDevice) -> Route:
+    """Serves what a visitor's own browser captions with, at an address that contains its version."""
+
+    def get_file(request: Request) -> Response:
+        file = captioner.files.get(request.path_params["name"])
+        if file is None or request.path_params["version"] != captioner.version:
+            return PlainTextResponse("There is no such file.", 404)
+        return FileResponse(file, media_type=captioner.media_type(file.name), headers=FOREVER)
+
+    return Route("/captioner/{version}/{name}", get_file)
+
+
+def with_pictures(sample: dict) -> dict:
+    """An example photo with its pictures, where Gradio serves them."""
+    path = PHOTOS / sample["file"]
+    small = save_pil_to_cache(thumbnail(path), cache_dir=get_upload_folder(), format="webp")
+    return {**sample, "image": FileData(path=str(path)).model_dump(), "thumbnail": FileData(path=small).model_dump()}
 
 
 class Page(gr.Blocks):
@@ -144,13 +151,20 @@ class Page(gr.Blocks):
         super().close(verbose)
 
 
-def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: Limits = Limits()) -> tuple[Page, dict]:
+def build_app(
+    captioners: Sequence[Captioner],
+    *,
+    remarks: bool = True,
+    limits: Limits = Limits(),
+    on_device: OnDevice | None = None,
+) -> tuple[Page, dict]:
     """The page for a model, and the arguments for its `launch`. Close the page even if it is never launched.
 
     Args:
         captioners: from `Captioner.family`; the first is used until a visitor chooses another.
         remarks: show "Where it works, where it fails", which describes the bundled model.
         limits: how much visitors may store here, and for how long.
+        on_device: the same model for visitors' own browsers, if they may choose that.
     """
     folder = server_folder()
     gradio_folder = folder.make("gradio")
@@ -204,19 +218,18 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
     sweep = (max(1, int(limits.retention_seconds // 10)), int(limits.retention_seconds))
     with Page(title=TITLE, analytics_enabled=False, delete_cache=sweep) as page:
         page.player_protocol = protocol
-        gr.Markdown(INTRO)
-        value = {
-            "samples": example_photos(remarks),
-            "attentions": service.attention_kinds,
-            "retention_minutes": int(-(-limits.retention_seconds // 60)),
-            "largest_bytes": limits.photo_bytes,
-            "most_photos": limits.photos,
-            "photo_rules": page_rules(),
-            "frame_side": captioners[0].model.config.image_size,
-            "constants": player_constants(),
-        }
-        files = player_files()
-        player = AttentionPlayer(value, protocol.questions, files, elem_id="player")
+        gr.Markdown(f"# {TITLE}\n{INVITATION}")
+        value = page_value(
+            [with_pictures(sample) for sample in example_photos(remarks)],
+            service.attention_kinds,
+            image_size=captioners[0].model.config.image_size,
+            photo_bytes=limits.photo_bytes,
+            photos=limits.photos,
+            retention_minutes=int(-(-limits.retention_seconds // 60)),
+        )
+        files = player_files(ON_DEVICE if on_device else ())
+        captioner = on_device and on_device.places(f"captioner/{on_device.version}")
+        player = AttentionPlayer(value, protocol.questions, files, captioner, elem_id="player")
         # The API takes a file, never a path as text, which could read any file on the server.
         with gr.Row(visible=False):
             photo, found, button = gr.File(label="photo"), gr.JSON(label="caption"), gr.Button()
@@ -231,6 +244,7 @@ def build_app(captioners: Sequence[Captioner], *, remarks: bool = True, limits: 
         Route("/live", post_frame, methods=["POST"]),
         Route("/saved/{job}", get_saved),
         player_route(files),
+        *([captioner_route(on_device)] if on_device else []),
     ]
     around = {"routes": routes, "middleware": [Middleware(uploads.middleware)]}
     return page, {"app_kwargs": around, "max_file_size": limits.photo_bytes, "head": preload(files), **LAUNCH}
@@ -254,6 +268,7 @@ def main(arguments: list[str] | None = None) -> None:
         ThreadPoolExecutor(1) as loader,
         explained(),
     ):  # not in the main thread, which keeps running: see CaptionService
+        on_device = options.on_device and OnDevice.read(options.on_device, options.model)
         captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
     limits = Limits(
         retention_seconds=round(60 * options.retention_minutes),
@@ -261,7 +276,7 @@ def main(arguments: list[str] | None = None) -> None:
         incoming_bytes=options.incoming_megabytes,
         stored_bytes=options.stored_megabytes,
     )
-    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, limits=limits)
+    page, launch = build_app(captioners, remarks=options.model == DEFAULT_MODEL, limits=limits, on_device=on_device)
     try:
         if options.check:
             photo = min(PHOTOS.glob("*.jpg"))

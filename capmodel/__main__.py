@@ -1,7 +1,6 @@
 """Captions photos from the command line: `capmodel PHOTO_OR_FOLDER...`, or `python -m capmodel` in a checkout."""
 
 import argparse
-import errno
 import json
 import os
 import stat
@@ -22,6 +21,7 @@ from capmodel.decoding.options import MOST_BEAMS, DecodeOptions
 from capmodel.output.destinations import Destination, DestinationError, check_destinations, numbered
 from capmodel.photos import PhotoError, load_photo, read_file
 from capmodel.photos.folders import FolderContents, left_out, read_folder
+from capmodel.photos.sources import why_not
 from capmodel.precision import PRECISIONS
 
 STDIN = Path("-")
@@ -129,16 +129,8 @@ def _find(path: Path) -> Found:
     except PhotoError as error:
         return Found(path, path, str(error))
     except OSError as error:
-        return Found(path, path, _why_not(error))
+        return Found(path, path, why_not(str(path), error))
     return Found(path, path)
-
-
-def _why_not(error: OSError) -> str:
-    if error.errno == errno.ENAMETOOLONG:
-        return "This name is too long: there cannot be such a file."
-    if error.errno == errno.ENOENT:
-        return "This file does not exist."
-    return f"This file cannot be read: {error.strerror}."
 
 
 def _tell_left_out(folders: Sequence[FolderContents]) -> None:

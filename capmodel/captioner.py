@@ -248,7 +248,7 @@ class Captioner:
             return []
         tokens = [self.tokenizer.encode(prefix) for prefix in prefixes] if prefixes else None
         memory = self.decoder.prepare(grid)
-        found = beam_search(self.decoder, memory, options, tokens)
+        found = beam_search(self.decoder, memory, options, tokens, self.tokenizer.begins_content)
         alternatives = word_alternatives(self.decoder, self.tokenizer, memory, found, options.alternatives)
         return [
             [self._caption(hypothesis, others) for hypothesis, others in zip(*of_photo, strict=True)]

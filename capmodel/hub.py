@@ -48,6 +48,7 @@ def upload(
     repo_id: str,
     *,
     repo_type: str = "model",
+    space_sdk: str = "gradio",
     private: bool | None = None,
     token: str | None = None,
 ) -> str:
@@ -59,7 +60,8 @@ def upload(
     Args:
         files: the files to upload, by their path in the repository.
         repo_id: ``"owner/name"``; created if it does not exist.
-        repo_type: "model" or "space" (with Gradio).
+        repo_type: "model" or "space".
+        space_sdk: what runs a new Space: "gradio", or "static" for files alone.
         private: whether only its owner can see a new repository; None: the owner's default.
         token: of an account that may write there; None: from ``hf auth login`` or ``HF_TOKEN``.
 
@@ -72,7 +74,7 @@ def upload(
     if not (token or get_token()):
         raise HubError("The Hugging Face Hub needs to know who you are: run `hf auth login`, or set HF_TOKEN.")
     api = HfApi(token=token)
-    sdk = "gradio" if repo_type == "space" else None
+    sdk = space_sdk if repo_type == "space" else None
     folders = {name.partition("/")[0] for name in files if "/" in name}
     try:
         address = api.create_repo(repo_id, repo_type=repo_type, space_sdk=sdk, private=private, exist_ok=True)

@@ -74,12 +74,18 @@ def captioner(captioners: list[Captioner]) -> Captioner:
 
 
 @pytest.fixture(scope="session")
-def exported_models(captioners: list[Captioner], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For what the workers of ``pytest -n 2`` make once together."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def exported_models(captioners: list[Captioner], shared_folder: Path) -> Path:
     """The same as ONNX graphs. It takes half a minute, so the workers of ``pytest -n 2`` share them."""
     from capmodel.browser.export import export  # imported here: it needs the packages of capmodel[browser]
 
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "exported"
+    folder = shared_folder / "exported"
     with FileLock(f"{folder}.lock"):
         if not (folder / "captioner.json").exists():  # which is written last
             export("softmax", captioners, folder)

@@ -243,7 +243,7 @@ def test_each_photo_that_cannot_be_read_has_its_line(few, capsys):
     said = capsys.readouterr()
     assert [line.partition(": ")[0] for line in said.out.splitlines()] == [str(photos[0]), str(photos[4])]
     assert [line.partition(": ")[2] for line in said.err.splitlines()] == [
-        "This name is too long: there cannot be such a file.",
+        "This text is too long for the name of a file; give the path of a photo.",
         "This file does not exist.",
         "This file does not exist.",
     ]

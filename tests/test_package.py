@@ -100,11 +100,13 @@ def wheel(source, tmp_path_factory) -> Path:
 def test_the_files_of_the_wheel(source, wheel):
     wanted = {path.relative_to(source).as_posix() for path in (source / "capmodel").rglob("*") if path.is_file()}
     assets = source / "assets"
-    for pattern in ("gallery.json", "intro.json", "models/*/*", "photos/*", "player.*", "offline.html", "player/**/*"):
+    for pattern in ("gallery.json", "intro.json", "models/*/*", "photos/*", "player.*", "page.html", "player/**/*"):
         wanted |= {f"capmodel/{path.relative_to(source).as_posix()}" for path in assets.glob(pattern) if path.is_file()}
     for tools in ("node_modules", "tests"):
         wanted = {name for name in wanted if not name.startswith(f"capmodel/assets/player/{tools}/")}
-    wanted = {name for name in wanted if "/player/" not in name or name.endswith((".js", ".html", ".css"))}
+    wanted = {
+        name for name in wanted if "/player/" not in name or name.endswith((".js", ".html", ".css", "/package.json"))
+    }
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert names == wanted

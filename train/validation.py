@@ -22,7 +22,7 @@ def caption_grids(
     captions = []
     for first in range(0, len(grids), batch_size):
         grid = torch.from_numpy(grids[first : first + batch_size].astype(np.float32)).to(device)
-        found = beam_search(quick, quick.prepare(grid), options)
+        found = beam_search(quick, quick.prepare(grid), options, content=tokenizer.begins_content)
         captions += [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
     return captions
 

@@ -79,7 +79,7 @@ PHOTO = PHOTOS / "dachshund-in-snow.jpg"
 captioner = Captioner.from_pretrained(precision="fp32")  # as we compute below
 tokenizer, encoder, decoder = captioner.tokenizer, captioner.model.encoder, captioner.model.decoder
 
-photo = load_photo(PHOTO, at_least=encoder.image_size)  # a large JPEG is shrunk while it is read
+photo = load_photo(PHOTO, at_least=encoder.image_size)  # a large photo is shrunk to what the network needs
 square = squash(photo, encoder.image_size, encoder.interpolation)
 print(f"{PHOTO.name}: {photo.shape} becomes {square.shape}: height, width, and red, green and blue")
 
@@ -475,10 +475,10 @@ print(f"{len(steps)} steps: the same logits and weights.")
 
 # %% [markdown]
 # Then the whole captioner, from the photo's file to the words: with a beam of 1, which is greedy decoding, and without
-# its rule that no three tokens may come twice.
+# its rules against repetition: no three tokens come twice, and naming a content word again costs something.
 
 # %%
-[caption] = captioner([PHOTO], beam=1, no_repeated_trigram=False)
+[caption] = captioner([PHOTO], beam=1, no_repeated_trigram=False, repetition_cost=0)
 
 print("by hand:    ", " ".join(text for text, _, _ in spans))
 print("the library:", caption.text)

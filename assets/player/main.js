@@ -1,11 +1,9 @@
-/** @import { App, OfflineValue, PageValue, Panel } from './types.d.ts' */
+/** @import { App, Engine, OfflineValue, PageValue, Panel } from './types.d.ts' */
 import { Captioning } from './core/captioning.js';
 import { calm, finder, reveal } from './core/dom.js';
 import { PhotoFiles } from './core/photo_files.js';
 import { forget } from './core/picture.js';
 import { Store } from './core/store.js';
-import { OFFLINE } from './engines/offline.js';
-import { ServerEngine } from './engines/server.js';
 import { compare } from './panels/compare.js';
 import { guess } from './panels/guess.js';
 import { occlusion } from './panels/occlusion.js';
@@ -15,12 +13,14 @@ import { save } from './panels/save.js';
 import { mountCamera } from './views/camera.js';
 import { mountCards } from './views/cards.js';
 import { mountControls } from './views/controls.js';
+import { mountDevice } from './views/device.js';
 import { mountEvidence } from './views/evidence.js';
 import { mountExamples } from './views/examples.js';
 import { mountGrid } from './views/grid.js';
 import { mountIntake } from './views/intake.js';
 import { mountIntro } from './views/intro.js';
 import { mountLive } from './views/live.js';
+import { mountLoading } from './views/loading.js';
 import { mountProgress } from './views/progress.js';
 import { mountReload } from './views/reload.js';
 import { mountStage } from './views/stage.js';
@@ -35,11 +35,11 @@ const mounted = new Map();
  *
  * @param {HTMLElement} element
  * @param {{ value: PageValue | OfflineValue | null }} props its value may come later
- * @param {Record<string, (question: object) => Promise<any>> | null} server functions to ask; null offline
- * @param {(name: string, listener: () => void) => void} watch calls when a property has changed
+ * @param {Engine} engine answers what the player asks about photos: one of those in engines/
+ * @param {(name: string, listener: () => void) => void} [watch] calls when a property has changed
  * @returns {() => void} takes the player out again: nothing of it listens any more
  */
-export function mount(element, props, server, watch) {
+export function mount(element, props, engine, watch = () => {}) {
   // Gradio does not say when it takes an element out of the page.
   for (const [other, unmount] of mounted) if (other === element || !other.isConnected) unmount();
   const life = new AbortController();
@@ -51,7 +51,7 @@ export function mount(element, props, server, watch) {
   const start = () => {
     if (started || !props.value || life.signal.aborted) return;
     started = true;
-    run(element, props.value, server, life.signal);
+    run(element, props.value, engine, life.signal);
   };
   watch('value', start);
   start();
@@ -61,16 +61,15 @@ export function mount(element, props, server, watch) {
 /**
  * @param {HTMLElement} element
  * @param {PageValue | OfflineValue} value
- * @param {Record<string, (question: object) => Promise<any>> | null} server
+ * @param {Engine} engine
  * @param {AbortSignal} signal
  */
-function run(element, value, server, signal) {
+function run(element, value, engine, signal) {
   const find = finder(element);
   const root = find('.root');
   const asItWas = root.cloneNode(true);
   const live = find('.live');
   const store = new Store();
-  const engine = server ? new ServerEngine(server) : OFFLINE;
   /** @param {string} text */
   const say = (text) => {
     live.textContent = text;
@@ -118,6 +117,8 @@ function run(element, value, server, signal) {
   } else {
     store.set({ attention: attentions[0] });
     mountProgress(app);
+    mountLoading(app);
+    mountDevice(app);
     mountIntake(app, value.retention_minutes);
     mountCamera(app);
     mountLive(app, value.frame_side);

@@ -3,7 +3,7 @@
 import type { Captioning } from './core/captioning.js';
 import type { Store } from './core/store.js';
 
-// ---- what Python sends (capmodel/output/player.py, app.py) ----
+// ---- what Python sends (capmodel/output/player.py, capmodel/output/page_value.py) ----
 
 export interface Word {
   text: string;
@@ -69,8 +69,10 @@ export interface Sample {
   thumbnail: { url: string };
   /** What the bundled model said, and what a person says of that. */
   caption?: string;
-  /** The caption with its maps, if it plays when the page opens. */
+  /** The caption with its maps, if it comes with the page. With a key, the photo need not be captioned. */
   captioned?: Captioned;
+  /** The caption plays when the page opens. */
+  plays?: boolean;
   outcome?: 'right' | 'partly' | 'wrong';
   remark?: string;
 }
@@ -113,7 +115,8 @@ export interface PageValue {
   samples: Sample[];
   /** Names of the kinds of attention, the usual one first. */
   attentions: string[];
-  retention_minutes: number;
+  /** Minutes until the server deletes photos; null: they are never sent to one. */
+  retention_minutes: number | null;
   largest_bytes: number;
   /** Photos that the page holds. */
   most_photos: number;
@@ -211,6 +214,14 @@ export type FileKind = 'png' | 'gif' | 'mp4' | 'json' | 'csv' | 'html' | 'zip';
  * All methods reject with an Error whose message can be shown to a visitor.
  */
 export interface Engine {
+  /** Makes it ready, if that takes a while. Otherwise the first question does. */
+  load?(): Promise<void>;
+  /** Tells how much of what it needs is here, while it is loaded. */
+  watchLoading?(listener: Progress, signal: AbortSignal): void;
+  /** Captions photos on this device from now on, or no longer; resolves when it can. Only where there is a choice. */
+  useDevice?(wished: boolean): Promise<void>;
+  /** Tells when the server takes long. */
+  watchBusy?(listener: () => void, signal: AbortSignal): void;
   /** Whether it can answer this at all; what it cannot is not offered. */
   can(question: Question): boolean;
   caption(source: Source, attention: string): Promise<Captioned>;
@@ -240,6 +251,9 @@ export interface Engine {
     progress: (done: number) => void,
   ): Promise<{ url: string; name: string }>;
 }
+
+/** Is told how many bytes are here, and how many there will be; null when loading has ended or failed. */
+export type Progress = (progress: { loaded: number; total: number } | null) => void;
 
 export type Question =
   | 'caption'

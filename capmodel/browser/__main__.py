@@ -4,6 +4,8 @@
     python -m capmodel.browser export --out captioner                    # ONNX graphs and captioner.json
     python -m capmodel.browser export --attention softmax --out captioner
     python -m capmodel.browser export --small --out captioner            # half the bytes, other captions
+    python -m capmodel.browser site --out site                           # a page for any web server
+    python -m capmodel.browser site --single --out captioner.html        # a page that opens from a USB stick
 
 A model is exported with those beside it that share its backbone, one for each kind of attention; `capmodel.browser.graphs`
 and `capmodel.browser.description` say what is in the files.
@@ -13,6 +15,7 @@ import argparse
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from capmodel.command_line import UserError, command, end_on_interrupt, explained
 
@@ -33,15 +36,50 @@ def main(arguments: list[str] | None = None) -> int:
     exporting = commands.add_parser("export", help="write the model's ONNX graphs and captioner.json")
     _add_model_options(exporting)
     exporting.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="made if it is not there")
+    building = commands.add_parser("site", help="write a page that captions photos in the browser")
+    _add_model_options(building)
+    building.add_argument(
+        "--out", type=Path, required=True, help="an empty folder, or one to be made; a file if --single"
+    )
+    building.add_argument(
+        "--single",
+        action="store_true",
+        help="one HTML file that also works when it is opened as a file; without --attention, the model's own kind alone",
+    )
     options = parser.parse_args(arguments)
     _check_extra()
-    captioners = _load(options.model, options.attention)
-    from capmodel.browser.export import export
-
-    files = export(Path(options.model).name, captioners, options.out, options.small)
+    files = _write(options)
+    if options.command == "site" and not options.single:
+        print(f"{sum(file.stat().st_size for file in files):>12,}  {options.out} ({len(files)} files)")
+        return 0
     for file in files:
         print(f"{file.stat().st_size:>12,}  {file}")
     return 0
+
+
+def _write(options: argparse.Namespace) -> list[Path]:
+    captioners = _load(options.model, options.attention)
+    name = Path(options.model).name
+    # Imported here: they need the packages of the extra.
+    from capmodel.browser.examples import captioned_examples
+    from capmodel.browser.export import export
+    from capmodel.browser.runtime import find_runtime
+    from capmodel.browser.single import write_single
+    from capmodel.browser.site import check_empty, write_site
+
+    if options.command == "export":
+        return export(name, captioners, options.out, options.small)
+    find_runtime()  # what is wrong is told before the work begins
+    if not options.single:
+        check_empty(options.out)
+    if options.single and not options.attention:
+        captioners = captioners[:1]
+    with TemporaryDirectory() as folder:
+        export(name, captioners, Path(folder), options.small)
+        samples = captioned_examples(captioners[0], options.small)
+        if options.single:
+            return [write_single(Path(folder), samples, options.out)]
+        return write_site(Path(folder), samples, options.out)
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:

@@ -27,6 +27,7 @@ whose union is a piece with the greatest score, the leftmost of equals, until th
 are unknown, and several in a row count as one.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -70,13 +71,30 @@ def describe(name: str, captioners: Mapping[str, Captioner], folder: Path, small
             "vocabulary": config.vocabulary,
         },
         "interpolation": encoder.interpolation,
-        "decoding": {**asdict(DecodeOptions()), "most_beams": MOST_BEAMS},
+        "decoding": decoding(),
         "tokens": {"pad": PAD, "unknown": UNKNOWN, "start": START, "end": END},
         "pieces": pieces,
         "scores": scores,
         "normalization": NORMALIZATION,
         "constants": player_constants(),
     }
+
+
+def decoding() -> dict:
+    """How captions are searched unless somebody wishes otherwise."""
+    return {**asdict(DecodeOptions()), "most_beams": MOST_BEAMS}
+
+
+def read(folder: Path) -> dict:
+    """The ``captioner.json`` in a folder."""
+    return json.loads((folder / NAME).read_text(encoding="utf-8"))
+
+
+def files(folder: Path) -> list[Path]:
+    """The ``captioner.json`` in a folder, and all files that it names."""
+    described = read(folder)
+    graphs = [*described["files"].values(), *(file for kind in described["kinds"].values() for file in kind.values())]
+    return [folder / NAME, *(folder / graph["file"] for graph in graphs)]
 
 
 def _file(folder: Path, graph: str) -> dict:

@@ -77,7 +77,9 @@ def _export_graph(module: nn.Module, graph: str, inputs: Sequence[torch.Tensor],
             verbose=False,
         )
     assert program is not None
-    weights = set(program.model.graph.initializers.values())
+    weights = dict.fromkeys(
+        program.model.graph.initializers.values()
+    )  # in their order, so that files are always the same
     optimize_ir(program.model, should_fold=may_fold)
     for value in weights:
         if value.name:

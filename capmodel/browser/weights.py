@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from capmodel.model.caption_model import CaptionModel
+
 INT8_MAX = 127
 
 
@@ -63,3 +65,19 @@ def _compact(weight: Tensor, small: bool) -> tuple[Tensor, Tensor | None]:
         return (weight / scale).round().to(torch.int8), scale
     half = weight.half()
     return (half if torch.equal(half.float(), weight) else weight), None
+
+
+def rounded_state(model: CaptionModel) -> dict[str, Tensor]:
+    """The model's weights as they are after being stored in 8 bits."""
+    state = {name: value.detach() for name, value in model.state_dict().items()}
+    name = "decoder.lstm.weight_ih"  # stored in two parts: see `capmodel.browser.graphs`
+    sizes = [model.decoder.embedding.embedding_dim, model.encoder.channels]
+    parts = torch.cat([_rounded(part) for part in state[name].split(sizes, 1)], 1)
+    return {key: _rounded(value) if value.is_floating_point() else value for key, value in state.items()} | {
+        name: parts
+    }
+
+
+def _rounded(weight: Tensor) -> Tensor:
+    values, scale = _compact(weight, small=True)
+    return values if scale is None else values.float() * scale

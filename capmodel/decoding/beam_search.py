@@ -19,7 +19,7 @@ class Hypothesis:
 
     Attributes:
         tokens: the T token ids.
-        score: the length-normalised log-probability, by which captions are ranked.
+        score: the log-probability, less what repetition cost, normalised by length: by it, captions are ranked.
         logprobs: of each token, then of the end: (T + 1,).
         weights: where the decoder looked to choose each token, rows summing to 1: (T, L).
         top_k: the most probable tokens at each step, which may include the chosen one, as ids and
@@ -70,6 +70,7 @@ def beam_search(
     memory: Memory,
     options: DecodeOptions = DecodeOptions(),
     prefixes: Sequence[Sequence[int]] | None = None,
+    content: Sequence[bool] | None = None,
 ) -> list[list[Hypothesis]]:
     """Searches for the most probable captions of B photos.
 
@@ -77,6 +78,8 @@ def beam_search(
         decoder: in eval mode.
         memory: of the photos, from `decoder.prepare`.
         prefixes: for each photo, the tokens with which its captions must begin (may be empty).
+        content: for each of the V tokens, whether it begins a content word (`Tokenizer.begins_content`); without it,
+            repetition costs nothing.
 
     Returns:
         For each photo, its finished captions, best first: `options.candidates` of them, or fewer
@@ -89,11 +92,12 @@ def beam_search(
     prefixes = prefixes or [()] * photos
     if max(map(len, prefixes), default=0) > options.max_tokens:
         raise ValueError(f"a prefix is longer than max_tokens ({options.max_tokens})")
+    is_content = torch.tensor(content, device=device) if content and options.repetition_cost else None
     # All captions begin alike: K is 1 in the first step, and the beam in the others.
     state = decoder.start(memory, 1)
     tokens = torch.full((photos, 1), START, device=device)
     history = tokens[..., None]  # (B, K, tokens so far)
-    totals = torch.zeros((photos, 1), device=device)  # log-probability so far
+    totals = torch.zeros((photos, 1), device=device)  # log-probability so far, less what repetition cost
     steps: list[_Step] = []
     ends: list[list[_End]] = [[] for _ in range(photos)]
     searched = list(range(photos))  # the photo of each row
@@ -102,13 +106,15 @@ def beam_search(
         logits, state, weights = decoder.step(tokens, state, memory)
         logprobs = logits.float().log_softmax(-1)  # (B, K, V)
         top_k = logprobs.topk(min(options.top_k, logprobs.shape[-1]))
-        _rule_out(logprobs, history, _forced([prefixes[photo] for photo in searched], length, options), options)
+        forced = _forced([prefixes[photo] for photo in searched], length, options)
+        ranked = _ranked(logprobs, history, forced, is_content, options)
         # Twice the beam: even if the best `beam` tokens all end captions, a full beam continues.
-        likely = logprobs.topk(min(2 * beam, logprobs.shape[-1]))
+        likely = ranked.topk(min(2 * beam, ranked.shape[-1]))
         count = likely.values.shape[-1]
         best, flat = (totals[..., None] + likely.values).flatten(1).topk(min(2 * beam, totals.shape[1] * count))
         parents = flat // count
-        tokens, chosen = (part.flatten(1).gather(1, flat) for part in (likely.indices, likely.values))
+        chosen = logprobs.gather(-1, likely.indices)
+        tokens, chosen = (part.flatten(1).gather(1, flat) for part in (likely.indices, chosen))
         totals, order = best.masked_fill(tokens == END, -torch.inf).topk(min(beam, tokens.shape[1]))
 
         # Lists, because single elements of tensors are slow to read, and a GPU is waited for only once in each step.
@@ -144,21 +150,30 @@ def _forced(prefixes: Sequence[Sequence[int]], length: int, options: DecodeOptio
     return {row: prefix[length] for row, prefix in enumerate(prefixes) if length < len(prefix)}
 
 
-def _rule_out(logprobs: Tensor, history: Tensor, forced: dict[int, int], options: DecodeOptions) -> None:
-    """Sets log-probabilities (B, K, V) of tokens that must not come next to -inf, given the history (B, K, 1 + length)."""
-    kept = {row: logprobs[row, :, token].clone() for row, token in forced.items()}
+def _ranked(
+    logprobs: Tensor, history: Tensor, forced: dict[int, int], is_content: Tensor | None, options: DecodeOptions
+) -> Tensor:
+    """What each token adds to a caption's total, given the history (B, K, 1 + tokens so far).
+
+    That is its log-probability (B, K, V), less the cost of a content token that is there already. Tokens that must not
+    come next have -inf; in forced rows, all but one.
+    """
+    ranked = logprobs.clone()
+    if is_content is not None:
+        ranked.scatter_(-1, history, logprobs.gather(-1, history) - options.repetition_cost * is_content[history])
     for token in (PAD, UNKNOWN, START):
-        logprobs[..., token] = -torch.inf
+        ranked[..., token] = -torch.inf
     length = history.shape[-1] - 1
     if length == 0:
-        logprobs[..., END] = -torch.inf  # a caption has at least one token
+        ranked[..., END] = -torch.inf  # a caption has at least one token
     if options.no_repeated_trigram and length >= 3:
         again = (history[..., :-2] == history[..., -2, None]) & (history[..., 1:-1] == history[..., -1, None])
         # Where the last two tokens occurred before: the token that followed. Elsewhere START, ruled out anyway.
-        logprobs.scatter_(-1, torch.where(again, history[..., 2:], START), -torch.inf)
+        ranked.scatter_(-1, torch.where(again, history[..., 2:], START), -torch.inf)
     for row, token in forced.items():
-        logprobs[row] = -torch.inf
-        logprobs[row, :, token] = kept[row]
+        ranked[row] = -torch.inf
+        ranked[row, :, token] = logprobs[row, :, token]
+    return ranked
 
 
 def _lists(*parts: Tensor) -> Iterator[tuple[list, ...]]:

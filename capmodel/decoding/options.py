@@ -1,6 +1,7 @@
 """How captions are searched: plain values, which need no PyTorch."""
 
 from dataclasses import dataclass
+from math import inf
 
 MOST_BEAMS = 100
 
@@ -16,6 +17,9 @@ class DecodeOptions:
             0 does not normalise and favours short captions (Wu et al. 2016, section 7).
         max_tokens: the longest caption, in tokens, without start and end.
         no_repeated_trigram: never write the same three tokens twice (Paulus et al. 2018).
+        repetition_cost: nats taken from a caption's log-probability in the search each time that it names a content
+            word again, as "a kitchen with a sink and a sink" does; 0 lets it (as Keskar et al. 2019, section 4.1,
+            but a caption may still say the same twice if the model is sure of it).
         alternatives: the most alternatives reported for each word.
 
     Raises:
@@ -27,6 +31,7 @@ class DecodeOptions:
     length_penalty: float = 0.8
     max_tokens: int = 30
     no_repeated_trigram: bool = True
+    repetition_cost: float = 2.0
     alternatives: int = 5
 
     @property
@@ -41,5 +46,7 @@ class DecodeOptions:
             raise ValueError(f"candidates must be from 1 to the beam ({self.beam}), not {self.candidates}")
         if not 1 <= self.max_tokens <= 200:
             raise ValueError(f"max_tokens must be from 1 to 200, not {self.max_tokens}")
+        if not 0 <= self.repetition_cost < inf:
+            raise ValueError(f"repetition_cost must be a number of at least 0, not {self.repetition_cost}")
         if self.alternatives < 0:
             raise ValueError(f"alternatives must not be negative, but is {self.alternatives}")

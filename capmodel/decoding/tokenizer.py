@@ -7,6 +7,8 @@ from pathlib import Path
 
 import sentencepiece
 
+from capmodel.caption import FUNCTION_WORDS
+
 PAD, UNKNOWN, START, END = range(4)
 _SPACE = "▁"  # sentencepiece's mark for "a word begins here"
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -48,6 +50,11 @@ class Tokenizer:
         names = [self._pieces.id_to_piece(token) for token in range(len(self))]
         # For each token, whether it continues the word before it.
         self.continues = [token > END and not name.startswith(_SPACE) for token, name in enumerate(names)]
+        # Whether it begins a content word. A single letter says too little of how the word goes on.
+        self.begins_content = [
+            name.startswith(_SPACE) and len(name) > 2 and name.removeprefix(_SPACE) not in FUNCTION_WORDS
+            for name in names
+        ]
 
     def __len__(self) -> int:
         """V, the number of pieces."""

@@ -1,16 +1,18 @@
 """The page that plays offline: the player, photos and captions in one HTML file."""
 
 import base64
-import json
 import posixpath
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from string import Template
 
 from capmodel.caption import CaptionedPhoto
+from capmodel.output.html_page import html_page, in_script
 from capmodel.output.overlay import SHOWN_SIDE, to_data_url
-from capmodel.output.player import MAIN, PLAYER, player_constants, player_files, player_item
+from capmodel.output.player import MAIN, player_constants, player_files, player_item
+
+ENGINE = "engines/offline.js"
+POLICY = "img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline' data:"
 
 # An import of another of the player's modules: the text before its path, and the path.
 _IMPORT = re.compile(r"""^((?:import\b|export\b[^;'"()=]*\bfrom\b)[^;'"()=]*['"])(\.{1,2}/[^'"]+)""", re.MULTILINE)
@@ -27,14 +29,19 @@ def offline_item(photo: CaptionedPhoto) -> dict:
 
 def offline_page(items: list[dict]) -> str:
     files = player_files()
-    template = Template((PLAYER / "offline.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        html=files.html,
-        css=files.css,
-        data=_in_script({"items": items, "constants": player_constants()}),
-        modules=_in_script({"imports": import_map(files.scripts)}),
-        main=_bare(MAIN),
-    )
+    scripts = f"""{map_imports(files.scripts)}
+<script type="module">
+import {{ OFFLINE }} from "{bare(ENGINE)}";
+import {{ mount }} from "{bare(MAIN)}";
+const value = JSON.parse(document.getElementById("data").textContent);
+mount(document.getElementById("player"), {{ value }}, OFFLINE);
+</script>"""
+    return html_page(files, {"items": items, "constants": player_constants()}, scripts, policy=POLICY)
+
+
+def map_imports(scripts: dict[str, str]) -> str:
+    """A script element with the page's `import_map`."""
+    return f'<script type="importmap">{in_script({"imports": import_map(scripts)})}</script>'
 
 
 def import_map(scripts: dict[str, str]) -> dict[str, str]:
@@ -57,17 +64,13 @@ def import_map(scripts: dict[str, str]) -> dict[str, str]:
             target = posixpath.normpath(posixpath.join(posixpath.dirname(path), found[2]))
             if target not in scripts:
                 raise ValueError(f"{path} imports {found[2]}, which is not among the player's scripts")
-            return found[1] + _bare(target)
+            return found[1] + bare(target)
 
         data = base64.b64encode(_IMPORT.sub(rename, text).encode()).decode()
-        imports[_bare(path)] = f"data:text/javascript;base64,{data}"
+        imports[bare(path)] = f"data:text/javascript;base64,{data}"
     return imports
 
 
-def _bare(path: str) -> str:
+def bare(path: str) -> str:
+    """The name by which a page with an import map imports a module."""
     return f"player/{path}"
-
-
-def _in_script(value: dict) -> str:
-    """JSON for use inside <script>: escapes "<", which could end the script, since file names may contain anything."""
-    return json.dumps(value).replace("<", "\\u003c")

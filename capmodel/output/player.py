@@ -1,6 +1,7 @@
 """The parts of the browser's player: its files, its constants, and the photos it shows.
 
-The same files serve the page (`app.py`) and the page that plays offline (`capmodel/output/offline_page.py`).
+The same files serve the page (`app.py`), the page that plays offline (`capmodel/output/offline_page.py`) and those that
+caption without a server (`capmodel/browser/site.py`).
 """
 
 import base64
@@ -29,9 +30,10 @@ from capmodel.resources import ASSETS
 PLAYER = ASSETS / "player"
 MAIN = "main.js"  # exports `mount`
 SCRIPTS = (MAIN, "core/*.js", "engines/offline.js", "engines/server.js", "views/*.js", "panels/*.js")  # in PLAYER
-BROWSER_ENGINE = ("engines/browser.js", "engines/browser/*.js")  # for pages that caption without a server
+BROWSER_ENGINE = ("engines/browser.js", "engines/browser/**/*.js")  # for pages that caption without a server
+ON_DEVICE = ("engines/either.js", *BROWSER_ENGINE)  # for pages whose visitors may choose
 # All that a page needs. The other files in the folder are for the player's developers.
-FILES = ("player.html", "player.css", "offline.html", *SCRIPTS)
+FILES = ("player.html", "player.css", "page.html", *SCRIPTS)
 
 
 class PlayerFiles(NamedTuple):
@@ -39,7 +41,7 @@ class PlayerFiles(NamedTuple):
 
     Attributes:
         html: the content of the element in which the player is mounted.
-        scripts: the ES modules' texts, by path. ``main.js`` exports ``mount(element, props, server, watch)``.
+        scripts: the ES modules' texts, by path. ``main.js`` exports ``mount(element, props, engine, watch)``.
         version: a hash that changes with any of these files.
     """
 
@@ -49,9 +51,13 @@ class PlayerFiles(NamedTuple):
     version: str
 
 
-def player_files() -> PlayerFiles:
-    """Reads the player from ``assets/player``."""
-    paths = [path for pattern in SCRIPTS for path in sorted(PLAYER.glob(pattern))]
+def player_files(also: Sequence[str] = ()) -> PlayerFiles:
+    """Reads the player from ``assets/player``.
+
+    Args:
+        also: patterns of scripts that only some pages need, such as `BROWSER_ENGINE`.
+    """
+    paths = [path for pattern in (*SCRIPTS, *also) for path in sorted(PLAYER.glob(pattern))]
     scripts = {path.relative_to(PLAYER).as_posix(): path.read_text(encoding="utf-8") for path in paths}
     html, css = ((PLAYER / name).read_text(encoding="utf-8") for name in ("player.html", "player.css"))
     version = hashlib.sha256(repr((html, css, scripts)).encode()).hexdigest()[:16]

@@ -17,6 +17,10 @@ from capmodel.photos.quiet import without_pillow_warnings
 from capmodel.photos.sources import FileSource, PhotoSource, read_file
 
 MAX_PIXELS = 100_000_000
+# JPEG's draft mode is quicker and needs less memory, but browsers, which caption with the same network, have none, and
+# its other pixels change a caption now and then. So it is for photos that are larger than a phone's or a camera's of
+# "24 megapixels", which are up to 24.5 million pixels.
+DRAFT_ABOVE = 25_000_000
 DAMAGED = "This file is damaged or cut short, so it cannot be read as a photo."
 CLOSED = "This image cannot be read; it may be closed."
 UNREADABLE = "This array cannot be read; give one of NumPy, (height, width, 3) of uint8."
@@ -32,8 +36,8 @@ def load_photo(source: PhotoSource, at_least: int | None = None, most_side: int 
             array or tensor of uint8, uint16, bool or float (0..1). An array is (height, width) or (height, width, 1, 3
             or 4), or has its channels first. An animation gives its first frame. Files must be in one of `FORMATS`, or
             HEIC, which needs pillow-heif. A pipe is read to its end.
-        at_least: shrink large photos during decoding, to no less than this many pixels on
-            either side. Much faster for large JPEGs.
+        at_least: shrink large photos, to no less than this many pixels on either side. JPEGs of more than 25 million
+            pixels are shrunk while they are decoded, which is much faster.
         most_side: refuse pictures whose longer side has more pixels, before they are decoded.
 
     Returns:
@@ -53,7 +57,7 @@ def load_photo(source: PhotoSource, at_least: int | None = None, most_side: int 
         else:
             image = _open(read_file(cast(FileSource, source)))
         _check_size(image, most_side)
-        if at_least and image is not source:  # the caller's own image stays unchanged
+        if at_least and image is not source and image.width * image.height > DRAFT_ABOVE:  # not the caller's own image
             image.draft(None, (at_least, at_least))  # JPEG only: decodes at 1/2, 1/4 or 1/8
         image.load()
         return np.array(to_rgb(image, at_least))

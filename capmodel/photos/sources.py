@@ -97,7 +97,7 @@ def _read_path(source: str | os.PathLike) -> bytes:
     except PhotoError:
         raise
     except (OSError, ValueError) as error:  # ValueError: the name holds a character that no name may hold
-        raise PhotoError(_why_not(os.fsdecode(source), error)) from error
+        raise PhotoError(why_not(os.fsdecode(source), error)) from error
 
 
 def _check_kind(mode: int) -> None:
@@ -107,7 +107,7 @@ def _check_kind(mode: int) -> None:
         raise PhotoError(f"This is a {'socket' if stat.S_ISSOCK(mode) else 'device'}, not a photo.")
 
 
-def _why_not(name: str, error: Exception) -> str:
+def why_not(name: str, error: Exception) -> str:
     """Why there is no file of this name, or why it cannot be opened."""
     too_long = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
     if not (too_long or isinstance(error, FileNotFoundError | NotADirectoryError | ValueError)):

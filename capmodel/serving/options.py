@@ -1,6 +1,7 @@
 """The page's command line. It imports neither PyTorch nor Gradio, so that mistakes are told at once."""
 
 import argparse
+from pathlib import Path
 
 from capmodel.command_line import whole_number
 from capmodel.precision import PRECISIONS
@@ -21,6 +22,12 @@ def parse_options(description: str | None, arguments: list[str] | None = None) -
         "--port", type=whole_number(1, MOST_PORTS), help="default: GRADIO_SERVER_PORT, or the first free one from 7860"
     )
     parser.add_argument("--check", action="store_true", help="build the page, caption one example photo, and exit")
+    parser.add_argument(
+        "--on-device",
+        type=Path,
+        metavar="FOLDER",
+        help="let visitors choose that their own browser captions: a folder from `python -m capmodel.browser export`",
+    )
     parser.add_argument("--mcp", action="store_true", help="also serve the captioner as a tool for language models")
     limits = parser.add_argument_group("what visitors may store on the server")
     usual = Limits()

@@ -71,6 +71,39 @@ def test_a_wide_beam_finds_the_best_of_all_captions(decoder, grid):
 
 
 @torch.no_grad()
+def test_naming_a_content_word_again_costs_something(decoder, grid):
+    """The best of all captions, counted by hand: tokens 4 and 5 begin content words."""
+    options = DecodeOptions(beam=100, candidates=20, max_tokens=3, repetition_cost=0.7, length_penalty=0.5)
+    content = [False] * 4 + [True, True, False, False]
+    searched = beam_search(decoder, decoder.prepare(grid), options, content=content)
+    free = beam_search(decoder, decoder.prepare(grid), options)
+    repeats = 0
+    for photo, found in enumerate(searched):
+        logprobs = {tokens: logprobs_of(decoder, grid[photo], tokens)[0].sum().item() for tokens in all_captions(3)}
+        scores = {
+            tokens: (
+                logprob - 0.7 * sum(tokens[:at].count(token) > 0 for at, token in enumerate(tokens) if token in (4, 5))
+            )
+            / (len(tokens) + 1) ** 0.5
+            for tokens, logprob in logprobs.items()
+        }
+        best = sorted(scores, key=scores.get, reverse=True)[:20]
+        assert [tuple(hypothesis.tokens) for hypothesis in found] == best
+        for hypothesis in found:
+            tokens = tuple(hypothesis.tokens)
+            assert hypothesis.score == pytest.approx(scores[tokens], abs=1e-5)
+            assert hypothesis.logprobs.sum().item() == pytest.approx(logprobs[tokens], abs=1e-5)  # without the cost
+            repeats += max(map(tokens.count, (4, 5))) > 1
+    assert repeats  # else the test would show less
+    assert [[h.tokens for h in found] for found in searched] != [[h.tokens for h in found] for found in free]
+
+
+def test_a_repeated_word_that_must_come_costs_nothing(decoder, grid):
+    [found] = beam_search(decoder, decoder.prepare(grid[:1]), DecodeOptions(max_tokens=3), [[4, 4, 4]], [True] * 8)
+    assert found[0].score == pytest.approx(found[0].logprobs.sum().item() / 4**0.8, abs=1e-5)
+
+
+@torch.no_grad()
 def test_every_candidate_carries_its_own_probabilities_maps_and_states(decoder, grid):
     options = DecodeOptions(beam=4, candidates=4, max_tokens=6)
     for photo, found in enumerate(beam_search(decoder, decoder.prepare(grid), options)):
@@ -144,7 +177,9 @@ def test_captions_end_at_the_longest_length(decoder, grid):
         assert (len(found[0].tokens), len(found[0].logprobs)) == (4, 5)
 
 
-@pytest.mark.parametrize("wrong", [{"beam": 0}, {"candidates": 6}, {"max_tokens": 0}, {"alternatives": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"beam": 0}, {"candidates": 6}, {"max_tokens": 0}, {"alternatives": -1}, {"repetition_cost": -0.5}]
+)
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         DecodeOptions(**wrong)

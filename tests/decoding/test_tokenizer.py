@@ -41,6 +41,20 @@ def test_ends_and_beginnings_of_words(tokenizer):
     assert [tokenizer.begins_word(piece) for piece in pieces] == [True] + [False] * (len(pieces) - 1)
 
 
+def test_pieces_that_begin_content_words(captioner):
+    tokenizer = captioner.tokenizer
+
+    def begins_content(word):
+        return tokenizer.begins_content[tokenizer.encode(word)[0]]
+
+    assert all(map(begins_content, ["dog", "red", "two", "running"]))
+    assert not any(map(begins_content, ["a", "the", "of", "is"]))
+    assert not any(tokenizer.begins_content[token] for token in range(END + 1))
+    continued = tokenizer.encode("saxophonists")[1:]
+    assert continued
+    assert not any(tokenizer.begins_content[token] for token in continued)
+
+
 def test_too_few_captions_make_a_smaller_vocabulary(tmp_path):
     tokenizer = train_tokenizer(CAPTIONS, tmp_path / "small.model", 4000)
     assert 20 < len(tokenizer) < 4000

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from support.engine import open_engine, serve_engine
 
 from capmodel.captioner import Captioner
-from capmodel.photos import squash
+from capmodel.photos import load_square
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def engine(browser, exported_models):
 
 @pytest.fixture(scope="session")
 def grid_of(captioner: Captioner):
-    """A photo's grid, from pixels that were decoded in full: JPEG's draft mode, which browsers lack, changes them."""
+    """A photo's grid, as the network computes it from the photo's file."""
 
     def grid(photo: Path):
         return captioner.encode([square_of(photo)])
@@ -28,6 +27,4 @@ def grid_of(captioner: Captioner):
 
 
 def square_of(photo: Path) -> np.ndarray:
-    image = Image.open(photo).convert("RGB")
-    factor = min(image.size) // 256
-    return squash(np.asarray(image.reduce(factor) if factor > 1 else image), 256)
+    return load_square(photo, 256)

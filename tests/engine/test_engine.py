@@ -228,6 +228,35 @@ def test_a_model_that_is_not_there_is_told_and_may_come_later(browser, tmp_path)
     assert said == ["The captioner could not be downloaded; please check the network and try again."] * 2
 
 
+def test_frames_of_a_camera_are_captioned_and_forgotten(engine, captioner):
+    body = """
+        const canvas = Object.assign(document.createElement('canvas'), { width: 256, height: 256 });
+        const context = canvas.getContext('2d');
+        const alive = new AbortController();
+        const frames = [];
+        for (const file of files) {
+            const photo = new Image();
+            photo.src = 'photos/' + file;
+            await photo.decode();
+            context.drawImage(photo, 0, 0, 256, 256);
+            const png = canvas.toDataURL('image/png').split(',')[1];
+            frames.push({ png, ...await engine.live(canvas, 'softmax', alive.signal) });
+        }
+        const late = new AbortController();
+        const [photo, refused] = [engine.caption(sampleOf(files[0]), ''), engine.live(canvas, '', late.signal)];
+        late.abort();
+        return { can: engine.can('live'), frames, late: await refused.catch(error => error.name), key: (await photo).key };
+    """
+    found = ask(engine, body, files=[DOG.name, "soccer-players.jpg"])
+    assert found["can"]
+    for frame in found["frames"]:
+        [expected] = captioner([base64.b64decode(frame["png"])])  # as the server does
+        assert_caption(frame["captions"][0], expected, others=False)
+        assert (frame["key"], frame["side"], "preview" in frame) == ("", 8, False)
+    assert found["late"] == "AbortError"
+    assert found["key"].startswith("softmax-")
+
+
 @pytest.mark.slow
 def test_threads_change_nothing(browser, exported_models, captioner, grid_of):
     with serve_engine(exported_models, isolated=True) as address, open_engine(browser, address) as page:

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from support.node import call
 
+from capmodel.browser.description import NORMALIZATION
 from capmodel.decoding.beam_search import beam_search
 from capmodel.decoding.options import DecodeOptions
 from capmodel.explain.agreement import compare_maps
@@ -18,7 +19,6 @@ from capmodel.output.sentences import sentence
 from capmodel.photos import errors, loading, squash
 
 ENGINE = "engines/browser"
-NORMALIZATION = {"remove_space_before": "'s", "word": r"[\p{L}\p{N}_]+(?:['’-][\p{L}\p{N}_]+)*", "form": "NFKC"}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_photos_are_squashed_to_the_same_pixels(size):
     factor = min(size) // 256
     expected = squash(np.asarray(photo.reduce(factor) if factor > 1 else photo), 256)
     found = call(
-        f"{ENGINE}/squash.js",
+        f"{ENGINE}/photos/squash.js",
         """
         const rgba = new Uint8ClampedArray(Buffer.from(value.rgba, 'base64'));
         const { width, height } = value, factor = own.reduction(width, height, 256);
@@ -64,18 +64,26 @@ def test_words_become_the_same_tokens(captioner):
         " . ",
     ]
     words = sorted({captioner.tokenizer.decode([token]) for token in range(4, len(captioner.tokenizer), 7)})
-    pieces = captioner.tokenizer._pieces
+    pieces, scores = captioner.tokenizer.pieces()
     found = call(
-        f"{ENGINE}/tokenizer.js",
-        "const own_ = new own.Tokenizer(value); return value.texts.map(text => own_.encode(text));",
+        f"{ENGINE}/decoding/tokenizer.js",
+        """
+        const own_ = new own.Tokenizer(value);
+        return {
+            tokens: value.texts.map(text => own_.encode(text)),
+            content: value.pieces.map((_, token) => own_.beginsContent(token)),
+        };
+        """,
         {
-            "pieces": [pieces.id_to_piece(token) for token in range(len(captioner.tokenizer))],
-            "scores": [pieces.get_score(token) for token in range(len(captioner.tokenizer))],
+            "pieces": pieces,
+            "scores": scores,
             "normalization": NORMALIZATION,
+            "constants": player_constants(),
             "texts": [*texts, *words],
         },
     )
-    assert found == [captioner.tokenizer.encode(text) for text in (*texts, *words)]
+    assert found["tokens"] == [captioner.tokenizer.encode(text) for text in (*texts, *words)]
+    assert found["content"] == captioner.tokenizer.begins_content
 
 
 class _Table:
@@ -95,6 +103,9 @@ class _Table:
         return logits, State(tokens[..., None].float(), state.hidden), weights
 
 
+CONTENT = [False] * 4 + [True] * 4 + [False] * 3  # whether a token begins a content word
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
     ("options", "prefix"),
@@ -104,13 +115,14 @@ class _Table:
         (DecodeOptions(beam=4, candidates=4, length_penalty=0.0, max_tokens=15, alternatives=2), []),
         (DecodeOptions(beam=3, candidates=3, max_tokens=12, no_repeated_trigram=False), [5, 6]),
         (DecodeOptions(max_tokens=4), [5, 6, 5, 6]),
+        (DecodeOptions(max_tokens=12, no_repeated_trigram=False, repetition_cost=0.5), [5, 6, 6]),
     ],
 )
 def test_the_search_finds_the_same_captions(seed, options, prefix):
     table = _Table(11, seed)
-    [expected] = beam_search(table, Memory(torch.zeros(1, 2, 1), torch.zeros(1, 2, 1)), options, [prefix])  # type: ignore[arg-type]
+    [expected] = beam_search(table, Memory(torch.zeros(1, 2, 1), torch.zeros(1, 2, 1)), options, [prefix], CONTENT)  # type: ignore[arg-type]
     found = call(
-        f"{ENGINE}/beam_search.js",
+        f"{ENGINE}/decoding/beam_search.js",
         """
         const size = value.table.length;
         const read = async (tokens, { hidden }) => {
@@ -122,13 +134,14 @@ def test_the_search_finds_the_same_captions(seed, options, prefix):
                 cell: hidden.slice(),
             };
         };
-        const found = await own.beamSearch(read, 1, value.options, value.prefix);
+        const found = await own.beamSearch(
+            read, 1, value.options, value.prefix, (token) => value.content[token]);
         return found.map(({ tokens, score, logprobs, weights, topK, states }) => ({
             tokens, score, logprobs, weights: weights.map(each => [...each]),
             top: topK.map(({ tokens }) => tokens), states: states.map(({ hidden, cell }) => [hidden[0], cell[0]]),
         }));
         """,
-        {"table": table.logits.tolist(), "options": vars(options), "prefix": prefix},
+        {"table": table.logits.tolist(), "options": vars(options), "prefix": prefix, "content": CONTENT},
     )
     assert [each["tokens"] for each in found] == [each.tokens for each in expected]
     for one, other in zip(found, expected, strict=True):
@@ -155,7 +168,7 @@ def test_maps_are_compared_in_the_same_words():
                 for number, (w, n, k) in enumerate(zip(weights, nats, random.uniform(0, 1.2, 40)))
             ]
     found = call(
-        f"{ENGINE}/agreement.js",
+        f"{ENGINE}/explain/agreement.js",
         "return value.maps.map(each => "
         "own.sentence(own.compareMaps(each.weights, each.nats, each.kept, value.limits), each.first));",
         {"maps": maps, "limits": player_constants()["agreement"]},
@@ -179,7 +192,7 @@ def test_the_same_cells_are_drawn():
     for seed in (0, 1, 12345):
         random = generator(seed)
         values = [3, 5, 7, 9, 11, 13, 15]
-        assert call(f"{ENGINE}/random.js", body, seed) == [draw(values, 4, random) for _ in range(2)]
+        assert call(f"{ENGINE}/explain/random.js", body, seed) == [draw(values, 4, random) for _ in range(2)]
 
 
 def test_every_order_is_equally_likely():
@@ -192,7 +205,7 @@ def test_every_order_is_equally_likely():
 
 
 def test_bad_photos_are_refused_in_the_same_words():
-    source = (PLAYER / ENGINE / "photo.js").read_text()
+    source = (PLAYER / ENGINE / "photos" / "photo.js").read_text()
     assert f"const MAX_PIXELS = {loading.MAX_PIXELS:_};" in source
     for said in (errors.EMPTY, errors.NOT_A_PHOTO, loading.DAMAGED):
         assert f"'{said}'" in source

@@ -49,7 +49,7 @@ def test_the_player_draws_with_the_numbers_of_python():
 
 def test_what_is_for_developers_is_not_shipped():
     shipped = {path.relative_to(PLAYER).as_posix() for pattern in FILES for path in PLAYER.glob(pattern)}
-    assert {"player.html", "player.css", "offline.html", "main.js", "core/store.js"} <= shipped
+    assert {"player.html", "player.css", "page.html", "main.js", "core/store.js"} <= shipped
     assert set(player_files().scripts) == {path for path in shipped if path.endswith(".js")}
     assert not [path for path in shipped if re.search("test|node_modules|json|types", path)]
 

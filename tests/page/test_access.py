@@ -1,23 +1,12 @@
 """For everyone: keys alone, screen readers, contrast, motion, light and dark, narrow and wide."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
+from support.access import serious
 from support.samples import PHOTOS
 from support.web import captions, count_changes, open_page, upload
 
 PANELS = ["Other words", "Other captions", "Did it really look there?", "Guess where", "Ways to attend", "Save"]
-
-
-def serious(page: Page) -> list[str]:
-    """What axe-core finds serious in the player, which is what this project draws."""
-    found = Axe().run(page, context="#player").response["violations"]
-    return [
-        f"{each['id']}: {node['html'][:120]}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-        for node in each["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -7,22 +7,17 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
+from support.film import write_film
 from support.samples import PHOTOS
 from support.web import captions, launch, open_page
 
 TWO = (PHOTOS / "surfer-on-big-wave.jpg", PHOTOS / "photographer-with-tripod-black-and-white.jpg")
-SIZE, FRAMES = (480, 360), 120  # of each photo: four seconds
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    """Motion JPEG is JPEGs one after the other."""
     path = tmp_path_factory.mktemp("camera") / "two-photos.mjpeg"
-    with path.open("wb") as file:
-        for photo in TWO:
-            frame = io.BytesIO()
-            Image.open(photo).convert("RGB").resize(SIZE).save(frame, "JPEG", quality=90)
-            file.write(frame.getvalue() * FRAMES)
+    write_film(path, TWO, (480, 360))
     return path
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import EpsImagePlugin, Image, ImageCms
 from support.photos import GRAY, QUARTERS, assert_quarters, corners, encoded, heic, png, rgb
 
-from capmodel.photos import FORMATS, PhotoError, load_photo, squash
+from capmodel.photos import FORMATS, PhotoError, load_photo, loading, squash
 
 
 def rotated_by_exif() -> bytes:
@@ -122,12 +122,26 @@ def test_a_broken_icc_profile_is_ignored():
 
 
 @pytest.mark.parametrize("at_least", [64, 256])
-def test_large_photos_shrink_while_they_are_decoded(at_least):
+def test_large_photos_shrink(at_least):
     large = encoded(Image.fromarray(QUARTERS).resize((1800, 1200), Image.Resampling.NEAREST), "JPEG")
     photo = load_photo(large, at_least=at_least)
     assert at_least <= min(photo.shape[:2]) < 2.5 * at_least
     assert photo.shape[1] / photo.shape[0] == pytest.approx(1.5, rel=0.02)
     assert_quarters(photo)
+
+
+@pytest.mark.parametrize(("width", "drafted"), [(6248, False), (6256, True)])
+def test_only_huge_jpegs_are_shrunk_while_they_are_decoded(width, drafted):
+    assert (4000 * width > loading.DRAFT_ABOVE) == drafted
+    pattern = np.random.default_rng(0).integers(0, 256, (80, 8, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(np.tile(pattern, (50, width // 8, 1))), "JPEG")
+    factor = 4000 // 256
+    decoded = Image.open(io.BytesIO(data))
+    if drafted:
+        decoded.draft(None, (256, 256))
+        factor //= 8
+    expected = decoded.reduce(factor) if factor > 1 else decoded
+    np.testing.assert_array_equal(load_photo(data, at_least=256), np.asarray(expected))
 
 
 def huge() -> bytes:

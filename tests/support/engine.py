@@ -25,7 +25,8 @@ import { ServedParts } from './player/engines/browser/served_parts.js';
 const binary = { file: 'runtime/%s', bytes: %d };
 const parts = new ServedParts({ model: 'model/captioner.json', script: 'runtime/%s', binary });
 window.told = [];
-window.engine = new BrowserEngine(parts, progress => told.push(progress));
+window.engine = new BrowserEngine(parts);
+engine.watchLoading(progress => progress && told.push(progress), new AbortController().signal);
 window.sampleOf = file => ({ sample: { file, image: { url: 'photos/' + file } } });
 window.itemOf = async (source, attention) => {
     const { key, captions, side, preview } = await engine.caption(source, attention);

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from capmodel import Captioner
 from train.release import publish
@@ -51,6 +52,31 @@ def test_the_dry_run_lists_what_is_then_uploaded(hub, model, monkeypatch, capsys
     assert {name: len(content) for name, content in made.files.items()} == files
     assert (made.private, made.commits, made.sdk) == (True, 1, "gradio" if what == "space" else None)
     assert capsys.readouterr().out.endswith(f"Published: {hub.address}/{page}\n")
+
+
+def test_the_page_without_a_server_becomes_a_static_space(hub, monkeypatch, capsys):
+    """That the page works from these files alone: tests/site."""
+
+    def write_page(arguments: list[str]) -> None:
+        assert arguments[:4] + arguments[5:] == ["site", "--model", "softmax", "--out", "--small"]
+        folder = Path(arguments[4])
+        (folder / "captioner" / "1").mkdir(parents=True)
+        (folder / "index.html").write_text("<!DOCTYPE html>")
+        (folder / "captioner" / "1" / "encoder.onnx").write_bytes(b"\0\1")
+
+    monkeypatch.setattr(publish, "write_page", write_page)
+    command = ["static", "--small", "--repo", "someone/page"]
+    publish.main([*command, "--dry-run"])
+    assert list(listed(capsys.readouterr().out)) == ["README.md", "captioner/1/encoder.onnx", "index.html"]
+    publish.main(command)
+    made = hub.repositories["spaces/someone/page"]
+    assert made.sdk == "static"
+    assert made.files["captioner/1/encoder.onnx"] == b"\0\1"
+    head = yaml.safe_load(made.files["README.md"].decode().split("---")[1])
+    assert (head["sdk"], head["app_file"]) == ("static", "index.html")
+    headers = head["custom_headers"]
+    assert headers["cross-origin-embedder-policy"] == "require-corp"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
 
 
 def test_a_model_goes_with_its_card(hub, model, monkeypatch):

@@ -80,5 +80,5 @@ def _parse(path: Path, text: str, line: int | None) -> Any:
         ) from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, or as many brackets in each other
         raise DataError(
-            f"{at(path, line)}: the JSON has brackets in too many brackets, or too long a number."
+            f"{at(path, line)}: the JSON is nested too deeply, or has a number that is too long."
         ) from error

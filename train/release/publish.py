@@ -1,10 +1,12 @@
-"""Publishes on the Hugging Face Hub: a model, the page as a Space, or the training scripts.
+"""Publishes on the Hugging Face Hub: a model, the page as a Space, with a server or without, or the training scripts.
 
     hf auth login    # once, or set HF_TOKEN
     python -m train.release.publish model --model runs/softmax/model --repo owner/captioner
     python -m train.release.publish space --repo owner/watch-a-network-look
+    python -m train.release.publish static --repo owner/watch-in-your-browser
     python -m train.release.publish scripts --repo owner/captioner-training --dry-run
 
+`static` is the page of ``python -m capmodel.browser site``, which captions photos in the visitor's own browser.
 A model goes with its backbone and its card (the README.md in its folder; without one it gets a short one). The
 scripts become a repository that trains, measures, captions and publishes, without the page and without weights.
 With --dry-run it lists the files and their bytes, uploads nothing, and needs neither a token nor a network.
@@ -16,12 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from capmodel.browser.__main__ import main as write_page
 from capmodel.card import CARD
 from capmodel.command_line import command, load_captioner
 from capmodel.hub import HubError, upload
 from capmodel.output.player import FILES as PLAYER_FILES
 
 ROOT = Path(__file__).parents[2]
+SDKS = {"space": "gradio", "static": "static"}  # of what becomes a Space
 
 # What the page needs, and nothing else: patterns of paths in the project.
 SPACE = (
@@ -41,6 +45,26 @@ SPACE = (
     "assets/docs/*",
     "assets/readme/*",
 )
+# The headers let the browser compute in several threads. Inside a page of the Hub, which has none, it uses one.
+STATIC_CARD = """---
+title: Watch a network look, in your browser
+emoji: 👀
+colorFrom: yellow
+colorTo: gray
+sdk: static
+app_file: index.html
+short_description: Photo captions made in your browser, word by word
+custom_headers:
+  cross-origin-embedder-policy: require-corp
+  cross-origin-opener-policy: same-origin
+  cross-origin-resource-policy: cross-origin
+---
+
+# Watch a network look
+
+A small neural network captions photos inside your browser, and shows where it looked for each word. Photos never leave
+your device. `python -m capmodel.browser site` wrote these files.
+"""
 SCRIPTS = ("requirements.txt", "pyproject.toml", "capmodel/**/*.py", "train/requirements.txt", "train/**/*.py")
 # Scripts about the example photos or the bundled models, which are not there.
 NOT_ALONE = ("release/gallery", "walkthrough")
@@ -81,14 +105,19 @@ def project_files(patterns: Sequence[str]) -> dict[str, Path | bytes]:
     return files
 
 
-def files_of(what: str, model: str, repo_id: str, folder: Path) -> dict[str, Path | bytes]:
+def files_of(what: str, model: str, repo_id: str, folder: Path, small: bool = False) -> dict[str, Path | bytes]:
     """What is uploaded, by path in the repository.
 
     Args:
-        what: "model", "space" or "scripts".
-        model: of "model": bundled name, folder or Hub id.
+        what: "model", "space", "static" or "scripts".
+        model: of "model" and "static": bundled name, folder or Hub id.
         folder: an empty one, for files that are made.
+        small: of "static": weights in 8 bits.
     """
+    if what == "static":
+        write_page(["site", "--model", model, "--out", str(folder), *(["--small"] if small else [])])
+        files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        return {CARD: STATIC_CARD.encode(), **files}
     if what == "model":
         load_captioner(model).save_pretrained(folder, repo_id)
         return {path.name: path for path in sorted(folder.iterdir())}
@@ -102,9 +131,12 @@ def files_of(what: str, model: str, repo_id: str, folder: Path) -> dict[str, Pat
 @command
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["model", "space", "scripts"])
+    parser.add_argument("what", choices=["model", "space", "static", "scripts"])
     parser.add_argument("--repo", required=True, metavar="OWNER/NAME", help="the repository; made if it is not there")
-    parser.add_argument("--model", default="softmax", help="of `model`: bundled name, folder or Hub id")
+    parser.add_argument("--model", default="softmax", help="of `model` and `static`: bundled name, folder or Hub id")
+    parser.add_argument(
+        "--small", action="store_true", help="of `static`: weights in 8 bits; half the bytes, other captions"
+    )
     parser.add_argument("--private", action="store_true", help="a new repository is seen by its owner only")
     parser.add_argument("--dry-run", action="store_true", help="list the files and their bytes, upload nothing")
     options = parser.parse_args(arguments)
@@ -113,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     with TemporaryDirectory() as folder:
         try:
-            files = files_of(options.what, options.model, options.repo, Path(folder))
+            files = files_of(options.what, options.model, options.repo, Path(folder), options.small)
             sizes = [len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values()]
             for name, size in zip(files, sizes, strict=True):
                 print(f"{size:>12,}  {name}")
@@ -121,8 +153,9 @@ def main(arguments: list[str] | None = None) -> None:
             if options.dry_run:
                 print("Nothing was uploaded.")
                 return
-            kind = "space" if options.what == "space" else "model"
-            address = upload(files, options.repo, repo_type=kind, private=options.private or None)
+            kind = "space" if options.what in SDKS else "model"
+            sdk = SDKS.get(options.what, "")
+            address = upload(files, options.repo, repo_type=kind, space_sdk=sdk, private=options.private or None)
         except (HubError, FileNotFoundError, ValueError, RuntimeError) as error:
             raise SystemExit(str(error)) from error
     print(f"Published: {address}")

@@ -21,6 +21,15 @@ export const factor = (nats) => {
   return value < 1.995 ? `${value.toFixed(2)}\u00D7` : times(value);
 };
 
+/**
+ * How much of the captioner is here.
+ * @param {{ loaded: number, total: number }} progress in bytes
+ */
+export const loading = ({ loaded, total }) => {
+  const [here, all] = [loaded, total].map((bytes) => Math.round(bytes / 1e6));
+  return loaded < total ? `Loading the captioner: ${here} of ${all} MB` : 'Starting the captioner\u2026';
+};
+
 /** @param {Caption} caption */
 export const textOf = (caption) => caption.words.map((word) => word.text).join(' ');
 

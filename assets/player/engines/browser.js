@@ -1,24 +1,16 @@
-/** @import { Caption, Captioned, Constants, Engine, FileKind, Item, Question, Source } from '../types.d.ts' */
-/** @import { Asked, Exported, ExportedFile, Parts, PhotoFile, PlainCaption, Questions } from './browser/types.d.ts' */
+/** @import { Caption, Captioned, Constants, Engine, FileKind, Item, Progress, Question, Sample, Source } from '../types.d.ts' */
+/** @import { Asked, Parts, PhotoFile, PlainCaption } from './browser/types.d.ts' */
 
 import { unpackNumbers } from '../core/overlay.js';
 import { textOf } from '../core/text.js';
 import { toCaption, toEvidence } from './browser/answers.js';
 import { Queue } from './browser/queue.js';
 import { GONE } from './browser/refusal.js';
-import { SAVED, saveFile } from './browser/saving.js';
-import { WorkerClient } from './browser/worker_client.js';
+import { SAVED, saveFile } from './browser/saving/saving.js';
+import { WorkerCaptioner } from './browser/worker_captioner.js';
 
-const MOST_THREADS = 4; // more win nothing
 const CANDIDATES = 3;
 const PICTURE_SIDE = 1280; // longer side, in pixels
-
-/**
- * How much of the captioner is here.
- * @typedef {(progress: { loaded: number, total: number }) => void} Progress
- */
-
-/** @typedef {{ client: WorkerClient, exported: Exported, kinds: Map<string, Promise<void>> }} Loaded */
 
 /**
  * Captions photos in the browser; they never leave it. The captioner is downloaded when it is first asked, or before,
@@ -27,38 +19,37 @@ const PICTURE_SIDE = 1280; // longer side, in pixels
  * @implements {Engine}
  */
 export class BrowserEngine {
-  #parts;
-  #progress;
+  #captioner;
   #queue = new Queue();
-  /** @type {Promise<Loaded> | null} */
-  #loaded = null;
+
+  /** @param {Parts} parts */
+  constructor(parts) {
+    this.#captioner = new WorkerCaptioner(parts);
+  }
 
   /**
-   * @param {Parts} parts
-   * @param {Progress} [progress]
+   * @param {Progress} listener hears how much of the captioner is here while it is loaded
+   * @param {AbortSignal} signal ends that
    */
-  constructor(parts, progress = () => {}) {
-    this.#parts = parts;
-    this.#progress = progress;
+  watchLoading(listener, signal) {
+    this.#captioner.watchLoading(listener, signal);
   }
 
   /** Makes the captioner ready. After a failure, the next call tries again. */
   async load() {
-    await this.#ready();
+    await this.#captioner.ready();
   }
 
   /** Stops the worker and gives its memory back. */
-  async close() {
-    const loaded = this.#loaded;
-    this.#loaded = null;
-    (await loaded?.catch(() => null))?.client.end('This page no longer captions photos.');
+  close() {
+    return this.#captioner.close();
   }
 
   /** @param {Question} question */
   can(question) {
     const kind = question.startsWith('save-') && question.slice('save-'.length);
     if (kind) return SAVED.includes(/** @type {FileKind} */ (kind));
-    return question !== 'live' && question !== 'recall';
+    return question !== 'recall';
   }
 
   /**
@@ -67,9 +58,11 @@ export class BrowserEngine {
    * @returns {Promise<Captioned>}
    */
   async caption(source, attention) {
-    const kind = await this.#kind(attention);
+    const known = 'sample' in source && captionedBefore(source.sample, attention);
+    if (known) return known;
+    const kind = await this.#captioner.kind(attention);
     const question = { kind, file: fileOf(source) };
-    const { photo, caption, preview } = await this.#queue.photo(() => this.#ask('caption', question));
+    const { photo, caption, preview } = await this.#queue.photo(() => this.#captioner.ask('caption', question));
     return { ...(await this.#captioned(`${kind}-${photo}`, caption)), preview: await toDataUrl(preview) };
   }
 
@@ -79,9 +72,12 @@ export class BrowserEngine {
    * @returns {Promise<Captioned>}
    */
   async attend(item, attention) {
-    const kind = await this.#kind(attention);
+    const kind = await this.#captioner.kind(attention);
     const asked = { ...askedOf(item), kind };
-    return this.#captioned(`${kind}-${asked.photo}`, await this.#queue.wish(() => this.#ask('attend', asked)));
+    return this.#captioned(
+      `${kind}-${asked.photo}`,
+      await this.#queue.wish(() => this.#captioner.ask('attend', asked)),
+    );
   }
 
   /**
@@ -93,7 +89,7 @@ export class BrowserEngine {
     const constants = await this.#constants();
     const ends = words.at(-1) === constants.end_word;
     const question = { ...askedOf(item), words: ends ? words.slice(0, -1) : words, ends };
-    return toCaption(await this.#queue.wish(() => this.#ask('steer', question)), constants);
+    return toCaption(await this.#queue.wish(() => this.#captioner.ask('steer', question)), constants);
   }
 
   /**
@@ -104,7 +100,7 @@ export class BrowserEngine {
    */
   async occlude(item, words, index, cells) {
     const question = { ...askedOf(item), words, index, cells };
-    const found = await this.#queue.wish(() => this.#ask('occlude', question));
+    const found = await this.#queue.wish(() => this.#captioner.ask('occlude', question));
     return { ...found, caption: toCaption(found.caption, await this.#constants()) };
   }
 
@@ -115,14 +111,30 @@ export class BrowserEngine {
   async candidates(item) {
     const question = { ...askedOf(item), count: CANDIDATES };
     const constants = await this.#constants();
-    const found = await this.#queue.wish(() => this.#ask('candidates', question));
+    const found = await this.#queue.wish(() => this.#captioner.ask('candidates', question));
     return found.map((caption) => toCaption(caption, constants));
   }
 
   /** @param {Item} item */
   async alternatives(item) {
-    const found = await this.#queue.wish(() => this.#ask('alternatives', askedOf(item)));
+    const found = await this.#queue.wish(() => this.#captioner.ask('alternatives', askedOf(item)));
     return toCaption(found, await this.#constants()).words.map(({ alternatives = [] }) => alternatives);
+  }
+
+  /**
+   * @param {HTMLCanvasElement} frame
+   * @param {string} attention
+   * @param {AbortSignal} signal
+   * @returns {Promise<Captioned>}
+   */
+  async live(frame, attention, signal) {
+    const kind = await this.#captioner.kind(attention);
+    const caption = await this.#queue.frame(async () => {
+      signal.throwIfAborted(); // while others were before it
+      const { data: pixels } = contextOf(frame).getImageData(0, 0, frame.width, frame.height);
+      return this.#captioner.ask('frame', { kind, pixels }, [pixels.buffer]);
+    });
+    return this.#captioned('', caption);
   }
 
   /**
@@ -132,7 +144,7 @@ export class BrowserEngine {
   async evidence(item, words) {
     const constants = await this.#constants();
     const caption = written(item, words) ?? (await this.steer(item, [...words, constants.end_word]));
-    const found = await this.#queue.wish(() => this.#ask('evidence', { ...askedOf(item), words }));
+    const found = await this.#queue.wish(() => this.#captioner.ask('evidence', { ...askedOf(item), words }));
     return toEvidence(found, unpackNumbers(caption.weights), constants);
   }
 
@@ -143,7 +155,7 @@ export class BrowserEngine {
   async picture(item) {
     const file = item.source && fileOf(item.source);
     if (!file) return item.url || item.preview;
-    const picture = await this.#queue.wish(() => this.#ask('picture', { file, longest: PICTURE_SIDE }));
+    const picture = await this.#queue.wish(() => this.#captioner.ask('picture', { file, longest: PICTURE_SIDE }));
     return URL.createObjectURL(picture);
   }
 
@@ -157,98 +169,19 @@ export class BrowserEngine {
     return saveFile(this, await this.#constants(), kind, items, evidence, progress);
   }
 
-  /** @returns {Promise<Loaded>} */
-  async #start() {
-    const exported = await this.#parts.exported();
-    const { script, binary } = this.#parts.runtime;
-    const [kind, graphs] = Object.entries(exported.kinds)[0];
-    const wanted = [binary, exported.files.encoder, graphs.prepare, graphs.step];
-    if (typeof script !== 'string') wanted.push(script);
-    const [wasm, encoder, prepare, step, module] = await this.#read(wanted);
-    const client = new WorkerClient(this.#parts.worker(), () => {
-      this.#loaded = null;
-    });
-    const threads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1;
-    const question = { script: module ?? script, binary: wasm, exported, threads, encoder };
-    await client.ask('start', question, [wasm, encoder]);
-    const added = client.ask('addDecoder', { kind, prepare, step }, [prepare, step]);
-    await added;
-    return { client, exported, kinds: new Map([[kind, added]]) };
-  }
-
-  /**
-   * Reads files at once, and tells how far they are.
-   * @param {ExportedFile[]} files
-   */
-  #read(files) {
-    const loaded = files.map(() => 0);
-    const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-    return Promise.all(
-      files.map((file, at) =>
-        this.#parts.read(file, (bytes) => {
-          loaded[at] = bytes;
-          this.#progress({ loaded: loaded.reduce((sum, each) => sum + each, 0), total });
-        }),
-      ),
-    );
-  }
-
-  /**
-   * Makes a kind of attention ready.
-   *
-   * @param {string} name '': the usual one
-   * @returns {Promise<string>} its name
-   */
-  async #kind(name) {
-    const { client, exported, kinds } = await this.#ready();
-    const kind = name || Object.keys(exported.kinds)[0];
-    const graphs = exported.kinds[kind];
-    if (!graphs) throw new Error(`There is no attention \u201C${kind}\u201D here.`);
-    const add = async () => {
-      const [prepare, step] = await this.#read([graphs.prepare, graphs.step]);
-      await client.ask('addDecoder', { kind, prepare, step }, [prepare, step]); // not in the queue: one in it may wait
-    };
-    if (!kinds.has(kind)) kinds.set(kind, add());
-    await kinds.get(kind)?.catch((error) => {
-      kinds.delete(kind); // the next call tries again
-      throw error;
-    });
-    return kind;
-  }
-
-  /**
-   * @template {keyof Questions} Name
-   * @param {Name} name
-   * @param {Parameters<Questions[Name]>[0]} question
-   */
-  async #ask(name, question) {
-    if ('kind' in question) await this.#kind(question.kind);
-    const { client } = await this.#ready();
-    return client.ask(name, question);
-  }
-
   /**
    * @param {string} key
    * @param {PlainCaption} caption
    * @returns {Promise<Captioned>}
    */
   async #captioned(key, caption) {
-    const { sizes, constants } = (await this.#ready()).exported;
+    const { sizes, constants } = (await this.#captioner.ready()).exported;
     return { key, captions: [toCaption(caption, constants)], side: sizes.side };
   }
 
   /** @returns {Promise<Constants>} */
   async #constants() {
-    return (await this.#ready()).exported.constants;
-  }
-
-  /** @returns {Promise<Loaded>} */
-  #ready() {
-    this.#loaded ??= this.#start().catch((error) => {
-      this.#loaded = null;
-      throw error;
-    });
-    return this.#loaded;
+    return (await this.#captioner.ready()).exported.constants;
   }
 }
 
@@ -268,6 +201,24 @@ function askedOf({ key, source }) {
 function fileOf(source) {
   if ('recalled' in source) throw new Error(GONE);
   return 'file' in source ? source.file : new URL(source.sample.image.url, document.baseURI).href;
+}
+
+/**
+ * An example photo's caption, if it came with the page.
+ *
+ * @param {Sample} sample
+ * @param {string} attention
+ * @returns {Captioned | null}
+ */
+function captionedBefore({ captioned, thumbnail }, attention) {
+  return captioned?.key.startsWith(`${attention}-`) ? { ...captioned, preview: thumbnail.url } : null;
+}
+
+/** @param {HTMLCanvasElement} canvas */
+function contextOf(canvas) {
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (!context) throw new Error('This browser does not draw.');
+  return context;
 }
 
 /**

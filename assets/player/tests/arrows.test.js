@@ -8,7 +8,7 @@ import { test } from 'node:test';
 
 const PLAYER = new URL('../', import.meta.url);
 /** @type {Record<string, string[]>} */
-const MAY = { core: ['core'], engines: ['core', 'engines/browser'], views: ['core'], panels: ['core'] };
+const MAY = { core: ['core'], engines: ['core', 'engines'], views: ['core'], panels: ['core'] };
 
 for (const [folder, allowed] of Object.entries(MAY))
   for (const name of readdirSync(new URL(folder, PLAYER), { recursive: true, encoding: 'utf8' }))

@@ -5,7 +5,7 @@ import { handedOver, photosInChosen, photosInDropped } from '../core/folders.js'
  * Photos come in: chosen, dropped or pasted, one by one or in folders.
  *
  * @param {App} app
- * @param {number} retention minutes until the server deletes them
+ * @param {number | null} retention minutes until the server deletes them; null: they are never sent to one
  */
 export function mountIntake({ root, find, captioning, signal }, retention) {
   const files = find('.files', HTMLInputElement);
@@ -45,8 +45,10 @@ export function mountIntake({ root, find, captioning, signal }, retention) {
   find('.choose').addEventListener('click', () => files.click(), { signal });
   find('.choose-folder').addEventListener('click', () => folder.click(), { signal });
   find('.privacy').textContent =
-    'Your photos are shown to nobody else, and leave the server after ' +
-    `${retention} minutes, as do files that you save of them.`;
+    retention === null
+      ? 'Captions are written by your own browser. Your photos never leave this device.'
+      : 'Your photos are shown to nobody else, and leave the server after ' +
+        `${retention} minutes, as do files that you save of them.`;
 
   /** @param {DragEvent} event */
   const carriesFiles = (event) => Boolean(event.dataTransfer?.types.includes('Files'));

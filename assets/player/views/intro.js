@@ -13,7 +13,9 @@ const TOUCHES = ['pointerdown', 'keydown', 'wheel', 'scroll', 'touchstart', 'dra
  * @param {Sample[]} samples
  */
 export function mountIntro({ find, store, constants, signal }, samples) {
-  const shown = samples.flatMap(({ captioned, ...sample }) => (captioned ? [{ ...sample, captioned }] : []));
+  const shown = samples.flatMap(({ captioned, ...sample }) =>
+    captioned && sample.plays ? [{ ...sample, captioned }] : [],
+  );
   const intro = find('.intro');
   if (!shown.length || store.items.length) return;
   const image = find('.intro img', HTMLImageElement);

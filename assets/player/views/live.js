@@ -4,11 +4,12 @@ import { make } from '../core/dom.js';
 import { LiveLoop } from '../core/live_loop.js';
 import { toJpeg } from '../core/picture.js';
 import { Settling } from '../core/settling.js';
-import { textOf } from '../core/text.js';
+import { loading, textOf } from '../core/text.js';
 import { closeCamera, openCamera, watchCamera } from '../core/webcam.js';
 
 const WIDTH = 1280; // wished of the camera, in pixels
 const SPEED = 2.5; // of the words: half a second each
+const LOOKING = 'The network is looking\u2026';
 const SPOKEN_AFTER_MS = 2000; // a screen reader hears captions that have stayed so long
 
 /**
@@ -52,7 +53,7 @@ export function mountLive({ find, store, engine, captioning, constants, pick, si
       video.srcObject = stream;
       watchCamera(stream, leave);
       dialog.showModal();
-      note.textContent = 'The network is looking\u2026';
+      note.textContent = LOOKING;
       await video.play();
       if (dialog.open) start();
     } catch (error) {
@@ -150,6 +151,9 @@ export function mountLive({ find, store, engine, captioning, constants, pick, si
     else screen.requestFullscreen?.().catch(() => {});
   }
 
+  engine.watchLoading?.((progress) => {
+    if (loop) note.textContent = progress ? loading(progress) : LOOKING;
+  }, signal);
   button.addEventListener('click', open, { signal });
   find('.on-air .freeze').addEventListener('click', freeze, { signal });
   find('.on-air .end').addEventListener('click', () => leave(), { signal });

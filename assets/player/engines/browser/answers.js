@@ -2,7 +2,7 @@
 
 /** @import { Caption, Constants, Evidence } from '../../types.d.ts' */
 /** @import { PlainCaption, PlainEvidence } from './types.d.ts' */
-import { compareMaps, sentence } from './agreement.js';
+import { compareMaps, sentence } from './explain/agreement.js';
 
 /** @param {number} value */
 const rounded = (value) => Math.round(1e4 * value) / 1e4;

@@ -2,12 +2,18 @@
 
 /** @typedef {{ run: () => Promise<any>, resolve: (value: any) => void, reject: (reason: unknown) => void }} Waiting */
 
-/** Runs one function after the other: the newest wish of the visitor first, then photos in their order. */
+/**
+ * Runs one function after the other: the newest wish of the visitor first, then photos in their order. A camera's frames
+ * take turns with the photos that wait.
+ */
 export class Queue {
   /** @type {Waiting[]} */
   #wishes = [];
   /** @type {Waiting[]} */
   #photos = [];
+  /** @type {Waiting[]} */
+  #frames = [];
+  #photosTurn = true;
   #running = false;
 
   /**
@@ -29,6 +35,15 @@ export class Queue {
   }
 
   /**
+   * @template T
+   * @param {() => Promise<T>} run
+   * @returns {Promise<T>}
+   */
+  frame(run) {
+    return this.#add(this.#frames, run);
+  }
+
+  /**
    * @param {Waiting[]} waiting
    * @param {() => Promise<any>} run
    */
@@ -41,11 +56,18 @@ export class Queue {
 
   async #next() {
     if (this.#running) return;
-    const next = this.#wishes.pop() ?? this.#photos.shift();
+    const next = this.#wishes.pop() ?? this.#inTurn();
     if (!next) return;
     this.#running = true;
     await next.run().then(next.resolve, next.reject);
     this.#running = false;
     this.#next();
+  }
+
+  #inTurn() {
+    const [first, second] = this.#photosTurn ? [this.#photos, this.#frames] : [this.#frames, this.#photos];
+    const next = first.length ? first : second;
+    this.#photosTurn = next === this.#frames;
+    return next.shift();
   }
 }

@@ -1,6 +1,7 @@
 // The captioner's files on the server of the page, or on any other.
 
 /** @import { Exported, ExportedFile, Parts } from './types.d.ts' */
+import { readAll } from './read_all.js';
 
 const NOT_DOWNLOADED = 'The captioner could not be downloaded; please check the network and try again.';
 
@@ -63,7 +64,7 @@ export class ServedParts {
     try {
       const response = kept ?? (await fetch(address));
       if (!response.ok) throw new Error(`${response.status}`);
-      const content = size ? await readAll(response, size, progress) : await response.arrayBuffer();
+      const content = size ? await readAll(response.body, size, progress) : await response.arrayBuffer();
       if (cache && !kept) await cache.put(address, new Response(content)).catch(() => {}); // no room: so be it
       return content;
     } catch (error) {
@@ -75,23 +76,3 @@ export class ServedParts {
 
 /** @param {string} address */
 const absolute = (address) => new URL(address, document.baseURI).href;
-
-/**
- * @param {Response} response
- * @param {number} size
- * @param {(bytes: number) => void} progress
- */
-async function readAll(response, size, progress) {
-  const all = new Uint8Array(size);
-  const reader = response.body?.getReader();
-  let at = 0;
-  for (;;) {
-    const { done = true, value } = (await reader?.read()) ?? {};
-    if (done || !value) break;
-    all.set(value, at); // throws if there are more than expected
-    at += value.length;
-    progress(at);
-  }
-  if (at !== size) throw new Error(`${at} bytes instead of ${size}`);
-  return all.buffer;
-}

@@ -41,6 +41,8 @@ export interface SearchOptions {
   length_penalty: number;
   max_tokens: number;
   no_repeated_trigram: boolean;
+  /** Nats that a caption loses each time that it names a content word again. */
+  repetition_cost: number;
   alternatives: number;
 }
 
@@ -128,6 +130,8 @@ export interface Questions {
     kind: string;
     file: PhotoFile;
   }): Promise<{ photo: string; caption: PlainCaption; preview: Blob }>;
+  /** A camera's frame: its pixels, RGBA, (S, S, 4). Nothing of it is kept. */
+  frame(question: { kind: string; pixels: Uint8ClampedArray }): Promise<PlainCaption>;
   attend(question: Asked): Promise<PlainCaption>;
   steer(question: Asked & { words: string[]; ends: boolean }): Promise<PlainCaption>;
   /** The best caption, with other words. */

@@ -1,14 +1,15 @@
 // The captioner in a worker: one question after the other, so one photo is computed at a time.
 
 /** @import { Asked, PhotoFile, Questions, SearchOptions } from './types.d.ts' */
-import { describe } from './describe.js';
-import { gridEvidence } from './evidence.js';
+import { describe } from './decoding/describe.js';
+import { Tokenizer } from './decoding/tokenizer.js';
+import { gridEvidence } from './explain/evidence.js';
+import { hideCells, meanGrid, randomCells, wordProbability } from './explain/occlusion.js';
 import { loadRuntime, Network } from './network.js';
-import { hideCells, meanGrid, randomCells, wordProbability } from './occlusion.js';
-import { loadPhoto, loadPicture } from './photo.js';
+import { loadPhoto, loadPicture } from './photos/photo.js';
+import { withoutAlpha } from './photos/squash.js';
 import { Recent } from './recent.js';
 import { GONE, Refusal } from './refusal.js';
-import { Tokenizer } from './tokenizer.js';
 
 const GRIDS = 24; // photos whose grids are kept, of half a megabyte each
 const SQUARES = 120; // photos whose pixels are kept, of 200 kilobytes each
@@ -45,6 +46,10 @@ const questions = {
     squares.set(photo, square);
     const [caption] = await search({ photo, kind, file }, plain());
     return { photo, caption, preview };
+  },
+
+  async frame({ kind, pixels }) {
+    return (await describeGrid(kind, await network.encode(withoutAlpha(pixels)), plain()))[0];
   },
 
   async attend(asked) {

@@ -1,10 +1,10 @@
 // What becomes of a word when cells of the photo are hidden: capmodel/explain/occlusion.py.
 
-import { startState } from './beam_search.js';
+import { startState } from '../decoding/beam_search.js';
+/** @import { Network } from '../network.js' */
+/** @import { Tokenizer } from '../decoding/tokenizer.js' */
+import { START } from '../decoding/tokenizer.js';
 import { draw, generator } from './random.js';
-/** @import { Network } from './network.js' */
-/** @import { Tokenizer } from './tokenizer.js' */
-import { START } from './tokenizer.js';
 
 export const DRAWS = 5; // random sets of cells
 
@@ -79,7 +79,7 @@ export async function wordProbability(network, kind, grids, tokenizer, words, in
   const all = new Float32Array(grids.length * grids[0].length);
   for (const [at, grid] of grids.entries()) all.set(grid, at * grid.length);
   const read = network.reader(kind, await network.prepare(kind, all, grids.length));
-  /** @type {import('./types.d.ts').State} */
+  /** @type {import('../types.d.ts').State} */
   let state = startState(grids.length, network.hidden);
   const sums = grids.map(() => 0);
   for (let at = 0; at + 1 < tokens.length; at++) {

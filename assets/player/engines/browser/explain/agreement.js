@@ -1,6 +1,6 @@
 // Did a word look where it mattered? capmodel/explain/agreement.py and capmodel/output/sentences.py, with their numbers.
 
-/** @import { Agreement } from '../../types.d.ts' */
+/** @import { Agreement } from '../../../types.d.ts' */
 
 /** @typedef {'same place' | 'other place' | 'whole photo' | 'no place'} Answer */
 /** @typedef {[row: string, column: string]} Place */

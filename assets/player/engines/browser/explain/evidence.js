@@ -1,10 +1,10 @@
 // What mattered for the words of a caption: capmodel/explain/evidence.py, with cells hidden in the grid.
 
-/** @import { Memory, PlainEvidence, State } from './types.d.ts' */
-/** @import { Network } from './network.js' */
-/** @import { Tokenizer } from './tokenizer.js' */
-import { startState } from './beam_search.js';
-import { START } from './tokenizer.js';
+/** @import { Memory, PlainEvidence, State } from '../types.d.ts' */
+/** @import { Network } from '../network.js' */
+/** @import { Tokenizer } from '../decoding/tokenizer.js' */
+import { startState } from '../decoding/beam_search.js';
+import { START } from '../decoding/tokenizer.js';
 
 const BATCH = 33; // readers at a time: each has a memory of its own, of half a megabyte
 

@@ -1,7 +1,7 @@
 // From a photo's memory to captions: capmodel/captioner.py's `describe`.
 
-/** @import { Alternative } from '../../types.d.ts' */
-/** @import { Hypothesis, PlainCaption, Read, SearchOptions } from './types.d.ts' */
+/** @import { Alternative } from '../../../types.d.ts' */
+/** @import { Hypothesis, PlainCaption, Read, SearchOptions } from '../types.d.ts' */
 /** @import { Tokenizer } from './tokenizer.js' */
 import { wordAlternatives } from './alternatives.js';
 import { beamSearch } from './beam_search.js';
@@ -18,7 +18,9 @@ import { beamSearch } from './beam_search.js';
  * @returns {Promise<PlainCaption[]>} best first
  */
 export async function describe(read, hiddenSize, tokenizer, options, endWord, prefix = '') {
-  const found = await beamSearch(read, hiddenSize, options, tokenizer.encode(prefix));
+  const found = await beamSearch(read, hiddenSize, options, tokenizer.encode(prefix), (token) =>
+    tokenizer.beginsContent(token),
+  );
   const count = options.alternatives;
   const alternatives = count ? await wordAlternatives(read, tokenizer, found, count, endWord) : [];
   return found.map((hypothesis, at) => toCaption(hypothesis, tokenizer, alternatives[at] ?? []));

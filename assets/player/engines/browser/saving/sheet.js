@@ -1,10 +1,10 @@
 // A sheet with the photo and a panel for each word, as capmodel/output/figure.py draws one.
 
-/** @import { Caption, Constants, Shown } from '../../types.d.ts' */
-import { drawOverlay } from '../../core/canvas.js';
-import { make } from '../../core/dom.js';
-import { unpack, unpackEvidence } from '../../core/overlay.js';
-import { percent, textOf, times } from '../../core/text.js';
+/** @import { Caption, Constants, Shown } from '../../../types.d.ts' */
+import { drawOverlay } from '../../../core/canvas.js';
+import { make } from '../../../core/dom.js';
+import { unpack, unpackEvidence } from '../../../core/overlay.js';
+import { percent, textOf, times } from '../../../core/text.js';
 
 const PANEL = 320; // pixels of a panel's width
 const GAP = 16;

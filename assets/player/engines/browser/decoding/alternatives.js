@@ -1,6 +1,6 @@
 // The words that the model might have written instead: capmodel/decoding/alternatives.py, for one photo.
 
-/** @import { Hypothesis, Read } from './types.d.ts' */
+/** @import { Hypothesis, Read } from '../types.d.ts' */
 /** @import { Tokenizer } from './tokenizer.js' */
 import { largest, startState } from './beam_search.js';
 import { END, PAD, START, UNKNOWN } from './tokenizer.js';

@@ -1,7 +1,7 @@
 // Beam search by the rules of capmodel/decoding/beam_search.py, for one photo.
 
-/** @import { Hypothesis, Read, SearchOptions, State, Step } from './types.d.ts' */
-import { Refusal } from './refusal.js';
+/** @import { Hypothesis, Read, SearchOptions, State, Step } from '../types.d.ts' */
+import { Refusal } from '../refusal.js';
 import { END, PAD, START, UNKNOWN } from './tokenizer.js';
 
 /**
@@ -26,9 +26,10 @@ import { END, PAD, START, UNKNOWN } from './tokenizer.js';
  * @param {number} hiddenSize H
  * @param {SearchOptions} options
  * @param {number[]} prefix the tokens with which the captions must begin
+ * @param {(token: number) => boolean} beginsContent whether a token begins a content word
  * @returns {Promise<Hypothesis[]>} finished captions, best first; fewer than `candidates` if there are not that many
  */
-export async function beamSearch(read, hiddenSize, options, prefix = []) {
+export async function beamSearch(read, hiddenSize, options, prefix = [], beginsContent = () => false) {
   const { beam, max_tokens } = options;
   if (prefix.length > max_tokens)
     throw new Refusal(`A caption has at most ${max_tokens} tokens; please keep fewer words.`);
@@ -36,7 +37,7 @@ export async function beamSearch(read, hiddenSize, options, prefix = []) {
   let tokens = new Int32Array(beam).fill(START);
   /** @type {number[][]} */
   let history = [[]]; // one a beam that is alive: at the start all beams are equal, so only one counts
-  let totals = [0]; // log-probability so far, rounded to float32 as in Python
+  let totals = [0]; // log-probability so far, less what repetition cost, rounded to float32 as in Python
   /** @type {Trace[]} */
   const steps = [];
   /** @type {End[]} */
@@ -48,7 +49,9 @@ export async function beamSearch(read, hiddenSize, options, prefix = []) {
     const choices = likely.flatMap((each, parent) =>
       (forced === undefined ? allowed(each.tokens, history[parent], options) : [forced]).map((token) => {
         const logprob = step.logprobs[(parent * step.logprobs.length) / beam + token];
-        return { total: Math.fround(totals[parent] + logprob), parent, token, logprob };
+        const again = forced === undefined && beginsContent(token) && history[parent].includes(token);
+        const added = again ? Math.fround(logprob - options.repetition_cost) : logprob;
+        return { total: Math.fround(totals[parent] + added), parent, token, logprob };
       }),
     );
     const best = choices.sort((a, b) => b.total - a.total).slice(0, 2 * beam);

@@ -55,6 +55,20 @@ export function reduceInto(rgba, width, height, factor, out, left, top) {
 }
 
 /**
+ * @param {Uint8ClampedArray} rgba opaque
+ * @returns {Uint8Array} RGB
+ */
+export function withoutAlpha(rgba) {
+  const rgb = new Uint8Array((rgba.length / 4) * 3);
+  for (let from = 0, to = 0; from < rgba.length; from += 4) {
+    rgb[to++] = rgba[from];
+    rgb[to++] = rgba[from + 1];
+    rgb[to++] = rgba[from + 2];
+  }
+  return rgb;
+}
+
+/**
  * Resizes a whole photo to a square, whatever its shape: first its rows, then its columns.
  *
  * @param {Pixels} photo

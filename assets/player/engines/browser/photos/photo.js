@@ -1,7 +1,7 @@
 // A photo's file to pixels, in the worker. What cannot be read is refused in the words of capmodel/photos.
 
-/** @import { PhotoFile } from './types.d.ts' */
-import { Refusal } from './refusal.js';
+/** @import { PhotoFile } from '../types.d.ts' */
+import { Refusal } from '../refusal.js';
 import { reduceInto, reduction, squash } from './squash.js';
 
 const MAX_PIXELS = 100_000_000;

@@ -1,6 +1,6 @@
 // Words to tokens and back, as capmodel/decoding/tokenizer.py and sentencepiece do it.
 
-/** @import { Exported } from './types.d.ts' */
+/** @import { Exported } from '../types.d.ts' */
 
 export const PAD = 0;
 export const UNKNOWN = 1;
@@ -14,14 +14,20 @@ export class Tokenizer {
   #word;
   /** @type {Map<string, { token: number, score: number }>} */
   #known = new Map();
+  /** @type {boolean[]} */
+  #beginsContent;
 
-  /** @param {Pick<Exported, 'pieces' | 'scores' | 'normalization'>} exported */
-  constructor({ pieces, scores, normalization }) {
+  /** @param {Pick<Exported, 'pieces' | 'scores' | 'normalization' | 'constants'>} exported */
+  constructor({ pieces, scores, normalization, constants }) {
     this.#pieces = pieces;
     this.#normalization = normalization;
     this.#word = new RegExp(normalization.word, 'gu');
     for (const [token, piece] of pieces.entries())
       if (token > END) this.#known.set(piece, { token, score: scores[token] });
+    const functionWords = new Set(constants.function_words);
+    this.#beginsContent = pieces.map(
+      (piece) => piece.startsWith(SPACE) && piece.length > 2 && !functionWords.has(piece.slice(1)),
+    );
   }
 
   /**
@@ -52,6 +58,14 @@ export class Tokenizer {
    */
   continues(token) {
     return token > END && !this.#pieces[token].startsWith(SPACE);
+  }
+
+  /**
+   * Whether a token begins a content word. A single letter says too little of how the word goes on.
+   * @param {number} token
+   */
+  beginsContent(token) {
+    return this.#beginsContent[token];
   }
 
   /**

@@ -1,0 +1,48 @@
+"""What the folder with the page and the page in one file have in common: what their player is given."""
+
+from collections.abc import Callable, Sequence
+
+from capmodel.output.html_page import INVITATION
+from capmodel.output.page_value import page_value
+from capmodel.output.player import BROWSER_ENGINE
+
+SCRIPTS = ("site/served.js", "site/single.js", *BROWSER_ENGINE)  # besides those of every page
+WORKER = "engines/browser/worker.js"
+PHOTO_BYTES = 100_000_000  # of the largest file that is taken
+PHOTOS = 1000  # that the page holds
+SMALL = (
+    "To be half as large, this edition stores the network's weights in 8 bits, so some of its captions "
+    "differ from those of the published model."
+)
+
+
+def value_for(described: dict, samples: Sequence[dict]) -> dict:
+    """The player's ``PageValue``.
+
+    Args:
+        described: the content of ``captioner.json``.
+        samples: the example photos, with pictures.
+    """
+    return page_value(
+        samples,
+        list(described["kinds"]),
+        image_size=described["sizes"]["image"],
+        photo_bytes=PHOTO_BYTES,
+        photos=PHOTOS,
+        retention_minutes=None,
+    )
+
+
+def paragraphs(small: bool) -> list[str]:
+    """Texts above the player."""
+    return [INVITATION, *([SMALL] if small else [])]
+
+
+def with_pictures(
+    samples: Sequence[dict], picture: Callable[[str], str], thumbnail: Callable[[str], str]
+) -> list[dict]:
+    """The samples with the addresses of their pictures, by their file's name."""
+    return [
+        {**sample, "image": {"url": picture(sample["file"])}, "thumbnail": {"url": thumbnail(sample["file"])}}
+        for sample in samples
+    ]

@@ -1,0 +1,66 @@
+"""Visitors of the page may choose that their own browser captions: what they add then is not sent to the server."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+from support.samples import PHOTOS
+from support.web import captions, open_page, upload
+
+from capmodel.command_line import UserError
+from capmodel.serving.on_device import OnDevice
+
+DOG, CAT = PHOTOS / "dachshund-in-snow.jpg", PHOTOS / "cat-face-close-up.jpg"
+
+
+@pytest.fixture(scope="module")
+def offering(captioners, exported_models):
+    """The address of a page that offers the choice."""
+    from app import build_app
+
+    app, launch = build_app(captioners, on_device=OnDevice.read(exported_models, "softmax"))
+    _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    yield address
+    app.close()
+
+
+def test_what_is_captioned_on_this_device_is_not_sent(offering, browser, captioner):
+    with open_page(browser, offering, reduced_motion="reduce") as page:
+        sent = []
+        page.on("request", lambda request: request.method == "POST" and sent.append(request.url))
+        page.locator(".on-device input").check()
+        expect(page.locator(".on-device")).to_contain_text("they are not sent to the server", timeout=60_000)
+        upload(page, DOG)
+        assert captions(page, 1) == [captioner([DOG])[0].text]
+        page.locator(".tools button", has_text="Other captions").click()
+        expect(page.locator(".choices button")).to_have_count(3)
+        page.locator(".on-device input").uncheck()
+        page.locator(".tools button", has_text="Other words").click()
+        page.locator(".words button").nth(1).click()
+        page.locator(".chips button.chip").first.click()
+        expect(page.locator(".undo")).to_be_visible()
+        assert sent == []
+        upload(page, CAT)
+        captions(page, 2)
+        assert [address for address in sent if "/photo?" in address]
+        page.reload()  # the server has one of them
+        expect(page.locator(".note")).to_contain_text("1 photo of before this page was loaded again is gone")
+        captions(page, 1)
+
+
+def test_without_the_files_there_is_no_choice(page):
+    expect(page.locator(".on-device")).to_be_hidden()
+
+
+def test_a_folder_without_the_pages_captioner(tmp_path, exported_models):
+    with pytest.raises(
+        UserError, match=r"holds no captioner for browsers; write one with `python -m capmodel\.browser"
+    ):
+        OnDevice.read(tmp_path, "softmax")
+    with pytest.raises(UserError, match="holds softmax, but the page runs mine"):
+        OnDevice.read(exported_models, "mine")
+    described = json.loads((exported_models / "captioner.json").read_text(encoding="utf-8"))
+    described["decoding"]["beam"] += 1
+    (tmp_path / "captioner.json").write_text(json.dumps(described), encoding="utf-8")
+    with pytest.raises(UserError, match="is from another version of capmodel"):
+        OnDevice.read(tmp_path, "softmax")
