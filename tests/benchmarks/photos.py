@@ -11,7 +11,7 @@ import torch
 from capmodel import Captioner
 from capmodel.decoding.alternatives import word_alternatives
 from capmodel.decoding.beam_search import DecodeOptions, beam_search
-from capmodel.model.backbone import GridEncoder, timm_network
+from capmodel.model.backbone import GridEncoder
 from capmodel.model.fast_encoder import has_bfloat16
 from capmodel.photos.folders import list_photos
 from capmodel.resources import PHOTOS
@@ -104,11 +104,9 @@ def time_in_turn(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 
 def plain_encoder(captioner: Captioner) -> Callable[[torch.Tensor], torch.Tensor]:
-    """A model's backbone as timm makes it, in the default memory format, without gradients."""
+    """A model's backbone in the default memory format, without gradients."""
     ours = captioner.model.encoder
-    encoder = GridEncoder(ours.name, image_size=ours.image_size)
-    encoder.network = timm_network(ours.name)
-    encoder.eval()
+    encoder = GridEncoder(ours.name, image_size=ours.image_size).eval()
     encoder.load_state_dict(ours.state_dict())
     return torch.no_grad()(encoder)
 
