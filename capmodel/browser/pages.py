@@ -1,10 +1,13 @@
 """What the folder with the page and the page in one file have in common: what their player is given."""
 
+import html
+import re
 from collections.abc import Callable, Sequence
 
 from capmodel.output.html_page import INVITATION
 from capmodel.output.page_value import page_value
 from capmodel.output.player import BROWSER_ENGINE
+from capmodel.resources import PHOTOS as EXAMPLES
 
 SCRIPTS = ("site/served.js", "site/single.js", *BROWSER_ENGINE)  # besides those of every page
 WORKER = "engines/browser/worker.js"
@@ -14,6 +17,8 @@ SMALL = (
     "To be half as large, this edition stores the network's weights in 8 bits, so some of its captions "
     "differ from those of the published model."
 )
+# Author, licence and its address in a line of CREDITS.md.
+_CREDIT = re.compile(r"^\| `[^`]+` \| [^|]+ \| ([^|]+) \| \[([^]]+)\]\(([^)]+)\)", re.MULTILINE)
 
 
 def value_for(described: dict, samples: Sequence[dict]) -> dict:
@@ -46,3 +51,14 @@ def with_pictures(
         {**sample, "image": {"url": picture(sample["file"])}, "thumbnail": {"url": thumbnail(sample["file"])}}
         for sample in samples
     ]
+
+
+def credits_footer() -> str:
+    """Whose example photos must be credited, and their licences: those that are not in the public domain (CC0)."""
+    rows = _CREDIT.findall((EXAMPLES / "CREDITS.md").read_text(encoding="utf-8"))
+    credits = [
+        f'{html.escape(author)} (<a href="{html.escape(address)}">{html.escape(licence)}</a>)'
+        for author, licence, address in rows
+        if not licence.startswith("CC0")
+    ]
+    return f"<footer>Example photos by {', '.join(credits)} and others (CC0); scaled down.</footer>"

@@ -57,7 +57,15 @@ def write_single(exported: Path, samples: Sequence[dict], path: Path) -> Path:
         f'<script type="module">import "{bare(MAIN)}";</script>',
         *(f'<script type="text/plain" data-file="{name}">{_packed(part)}</script>' for name, part in parts.items()),
     ]
-    html = html_page(files, data, "\n".join(elements), policy=POLICY, paragraphs=pages.paragraphs(described["small"]))
+    html = html_page(
+        files,
+        data,
+        "\n".join(elements),
+        policy=POLICY,
+        paragraphs=pages.paragraphs(described["small"]),
+        footer=pages.credits_footer(),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
     return path
 

@@ -1,4 +1,4 @@
-"""A folder with a page that captions photos in the browser. Any web server can serve it, or none may be left running.
+"""A folder with a page that captions photos in the browser. Any web server can serve it.
 
 ::
 
@@ -76,6 +76,7 @@ def write_site(exported: Path, samples: Sequence[dict], folder: Path) -> list[Pa
         f'<script type="module" src="{address}/{MAIN}"></script>',
         policy=POLICY,
         paragraphs=pages.paragraphs(described["small"]),
+        footer=pages.credits_footer(),
         head="\n".join(
             f'<link rel="modulepreload" href="{address}/{path}">' for path in reachable(files.scripts, MAIN)
         ),

@@ -15,7 +15,14 @@ INVITATION = (
 
 
 def html_page(
-    files: PlayerFiles, data: dict, scripts: str, *, policy: str, paragraphs: Sequence[str] = (), head: str = ""
+    files: PlayerFiles,
+    data: dict,
+    scripts: str,
+    *,
+    policy: str,
+    paragraphs: Sequence[str] = (),
+    head: str = "",
+    footer: str = "",
 ) -> str:
     """A page with the player in ``<main id="player">``.
 
@@ -26,6 +33,7 @@ def html_page(
         policy: of the Content-Security-Policy, all that is allowed.
         paragraphs: texts above the player.
         head: more elements of the head, HTML.
+        footer: what stands below the player, HTML.
     """
     template = Template((PLAYER / "page.html").read_text(encoding="utf-8"))
     return template.substitute(
@@ -35,6 +43,7 @@ def html_page(
         css=files.css,
         invitation="\n".join(f'<p class="invitation">{html.escape(text)}</p>' for text in paragraphs),
         html=files.html,
+        footer=footer,
         data=in_script(data),
         scripts=scripts,
     )

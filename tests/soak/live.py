@@ -10,13 +10,9 @@ only, for memory is read in /proc.
 """
 
 import argparse
-import functools
 import shutil
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -25,6 +21,7 @@ from capmodel.resources import PHOTOS
 from tests.soak.report import memory_of
 from tests.support.film import write_film
 from tests.support.server import serve_page
+from tests.support.site import serve_folder
 
 INTERVAL = 15  # seconds
 WARM_UP = 5
@@ -51,35 +48,6 @@ WATCH = """() => {
     const next = () => { window.shown += 1; video.requestVideoFrameCallback(next); };
     next();
 }"""
-
-
-class _Handler(SimpleHTTPRequestHandler):
-    extensions_map = {  # noqa: RUF012
-        **SimpleHTTPRequestHandler.extensions_map,
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-    }
-    isolated = False
-
-    def end_headers(self) -> None:
-        if self.isolated:
-            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        super().end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def serve_folder(folder: Path, isolated: bool) -> Iterator[str]:
-    """The address of a folder on this machine."""
-    kind = type("Handler", (_Handler,), {"isolated": isolated})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(kind, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
 
 
 def measure(page: Page, process: int) -> str:

@@ -40,7 +40,8 @@ async function answer(request) {
     return await fetch(request); // the newest page, where there is a network
   } catch (error) {
     const kept = await cache.match(scope);
-    if (kept) return kept;
+    // Some servers lead from the folder to its page; browsers do not open a page by such an answer.
+    if (kept) return kept.redirected ? new Response(kept.body, { headers: kept.headers }) : kept;
     throw error;
   }
 }
