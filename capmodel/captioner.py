@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from capmodel import hub, pretrained
+from capmodel import pretrained
 from capmodel.caption import Caption, Evidence, Word
+from capmodel.card import CARD, short_card
 from capmodel.decoding.alternatives import Alternatives, word_alternatives
 from capmodel.decoding.beam_search import Hypothesis, beam_search
 from capmodel.decoding.options import DecodeOptions
@@ -94,7 +95,7 @@ class Captioner:
 
     @classmethod
     def _load(cls, folder: Path, encoder: GridEncoder | None = None, precision: str = "auto") -> "Captioner":
-        card = folder / hub.CARD
+        card = folder / CARD
         return cls(
             CaptionModel.load(folder, encoder),
             Tokenizer(base_folder(folder) / TOKENIZER),
@@ -116,9 +117,9 @@ class Captioner:
         folder = Path(folder)
         self.model.save(folder)
         (folder / TOKENIZER).write_bytes(self.tokenizer.path.read_bytes())
-        card = self.card or (hub.short_card(repo_id, self.attention_kind) if repo_id else None)
+        card = self.card or (short_card(repo_id, self.attention_kind) if repo_id else None)
         if card:
-            (folder / hub.CARD).write_text(card, encoding="utf-8")
+            (folder / CARD).write_text(card, encoding="utf-8")
 
     def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
         """Publishes the model on the Hugging Face Hub, as `save_pretrained` writes it, in one commit.
@@ -134,6 +135,8 @@ class Captioner:
         Raises:
             HubError: the upload failed; the message says why and what to do.
         """
+        from capmodel import hub  # imported here because it loads slowly
+
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder, repo_id)
             files = {file.name: file for file in Path(folder).iterdir()}

@@ -6,7 +6,7 @@ torchvision``, which timm runs, fails with ``operator torchvision::nms does not
 exist``. timm's ResNets and DenseNets call none of those operators, so it is enough
 to declare the two that torchvision's Python code looks up on import.
 
-``capmodel.model`` and ``train`` import this module before they import timm. If torchvision works, it changes nothing.
+This module is imported before timm, here and in ``train``. If torchvision works, it changes nothing.
 """
 
 import torch

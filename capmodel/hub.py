@@ -8,7 +8,6 @@ from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, errors, get_token, snapshot_download
 
-CARD = "README.md"
 # What the Hub's client raises. HTTPError is from httpx, or httpx2 in newer versions: no connection, or a lost one.
 _HTTPError = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]  # the only place that serves both versions
 _PROXY_FAILURES = (ImportError, sys.modules[_HTTPError.__module__.partition(".")[0]].InvalidURL)
@@ -93,30 +92,6 @@ def upload(
     except FAILURES as error:
         raise HubError(f"Uploading {repo_id} to the Hugging Face Hub failed: {explain(error, repo_id)}.") from error
     return str(address)
-
-
-def short_card(repo_id: str, attention: str) -> str:
-    """A card for a model without a description: Markdown with the Hub's YAML header."""
-    return f"""---
-library_name: capmodel
-pipeline_tag: image-to-text
-tags:
-  - image-captioning
-  - attention
----
-
-# {repo_id.partition("/")[2]}
-
-Writes a caption of a photo and shows, word by word, where in the photo it looked ({attention} attention).
-
-```python
-from capmodel import Captioner
-
-print(Captioner.from_pretrained("{repo_id}")(["photo.jpg"])[0].text)
-```
-
-Its training data, its scores and its limits have not been documented yet.
-"""
 
 
 def _verify(file: Path) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from capmodel import hub
+from capmodel.card import CARD
 from capmodel.model.caption_model import CONFIG, WEIGHTS, base_folder
 from capmodel.resources import MODELS
 
@@ -26,8 +26,10 @@ def find(source: str | Path) -> Path:
     message = f"There is no model {str(source)!r}: it is neither a bundled model ({names}) nor a folder"
     if str(source).count("/") != 1:
         raise FileNotFoundError(f"{message} nor a Hub id such as 'owner/name'.")
+    from capmodel import hub  # imported here because it loads slowly
+
     try:
-        return hub.download(str(source), ["*.json", "*.safetensors", "*.model", hub.CARD])
+        return hub.download(str(source), ["*.json", "*.safetensors", "*.model", CARD])
     except hub.HubError as error:
         raise FileNotFoundError(f"{message}, and downloading it from the Hugging Face Hub failed: {error}.") from error
 

@@ -1,6 +1,6 @@
 """Beam search for many photos and all their beams, with one matrix product per step."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,6 +44,15 @@ class _End(NamedTuple):
     logprob: float  # of the end token
 
 
+class _Continuation(NamedTuple):
+    """A caption so far, with one more token."""
+
+    total: float  # its log-probability
+    parent: int  # the beam that it continues
+    token: int
+    logprob: float  # the token's
+
+
 @dataclass
 class _Step:
     """The state and choices of the K beams of B photos at one step, kept for tracing captions back."""
@@ -52,9 +61,7 @@ class _Step:
     weights: Tensor  # (B, K, L), where they looked
     states: State  # (B, K, H), from which they chose
     top_k: tuple[Tensor, Tensor]  # (B, K, R), ids and log-probabilities
-    parents: Tensor  # (B, K), the beam that each beam after this step continues
-    tokens: Tensor  # (B, K), the token that it adds
-    logprobs: Tensor  # (B, K), the token's log-probability
+    kept: list[list[_Continuation]]  # for each row, the beams after this step
 
 
 @torch.inference_mode()
@@ -86,11 +93,11 @@ def beam_search(
     if max(map(len, prefixes), default=0) > options.max_tokens:
         raise ValueError(f"a prefix is longer than max_tokens ({options.max_tokens})")
     is_content = torch.tensor(content, device=device) if content and options.repetition_cost else None
-    state = decoder.start(memory, beam)
-    tokens = torch.full((photos, beam), START, device=device)
+    # All captions begin alike: K is 1 in the first step, and the beam in the others.
+    state = decoder.start(memory, 1)
+    tokens = torch.full((photos, 1), START, device=device)
     history = tokens[..., None]  # (B, K, tokens so far)
-    totals = torch.full((photos, beam), -torch.inf, device=device)  # log-probability so far, less what repetition cost
-    totals[:, 0] = 0  # at the start all beams are equal, so only one counts
+    totals = torch.zeros((photos, 1), device=device)  # log-probability so far, less what repetition cost
     steps: list[_Step] = []
     ends: list[list[_End]] = [[] for _ in range(photos)]
     searched = list(range(photos))  # the photo of each row
@@ -98,31 +105,25 @@ def beam_search(
     for length in range(options.max_tokens + 1):
         logits, state, weights = decoder.step(tokens, state, memory)
         logprobs = logits.float().log_softmax(-1)  # (B, K, V)
-        # Twice the beam: even if the best `beam` tokens all end captions, a full beam continues. The extra tokens are
-        # the most that can be forbidden or cost something: four, and those that the caption already has.
-        count = min(max(options.top_k, 2 * beam + 4 + length), logprobs.shape[-1])
-        likely = logprobs.topk(count)
-        top_k = likely.indices[..., : options.top_k], likely.values[..., : options.top_k]
+        top_k = logprobs.topk(min(options.top_k, logprobs.shape[-1]))
         forced = _forced([prefixes[photo] for photo in searched], length, options)
-        if forced:
-            for row, token in forced.items():
-                logprobs[row, :, :token] = logprobs[row, :, token + 1 :] = -torch.inf
-            likely = logprobs.topk(count)
-        forbidden = _forbidden(likely.indices, history, forced, options)
-        added = likely.values.masked_fill(forbidden, -torch.inf)
-        if is_content is not None:
-            again = _is_there(likely.indices, history, forced) & is_content[likely.indices]
-            added = added - options.repetition_cost * again
-        best, flat = (totals[..., None] + added).flatten(1).topk(min(2 * beam, beam * count))
+        ranked = _ranked(logprobs, history, forced, is_content, options)
+        # Twice the beam: even if the best `beam` tokens all end captions, a full beam continues.
+        likely = ranked.topk(min(2 * beam, ranked.shape[-1]))
+        count = likely.values.shape[-1]
+        best, flat = (totals[..., None] + likely.values).flatten(1).topk(min(2 * beam, totals.shape[1] * count))
         parents = flat // count
-        tokens, chosen = (part.flatten(1).gather(1, flat) for part in (likely.indices, likely.values))
-        _note_ends([ends[photo] for photo in searched], best, parents, tokens, chosen, length, options)
+        chosen = logprobs.gather(-1, likely.indices)
+        tokens, chosen = (part.flatten(1).gather(1, flat) for part in (likely.indices, chosen))
+        totals, order = best.masked_fill(tokens == END, -torch.inf).topk(min(beam, tokens.shape[1]))
 
-        totals, order = best.masked_fill(tokens == END, -torch.inf).topk(beam)
-        parents, tokens, chosen = parents.gather(1, order), tokens.gather(1, order), chosen.gather(1, order)
-        steps.append(
-            _Step({photo: row for row, photo in enumerate(searched)}, weights, state, top_k, parents, tokens, chosen)
-        )
+        # Lists, because single elements of tensors are slow to read, and a GPU is waited for only once in each step.
+        found = [[_Continuation(*each) for each in zip(*row)] for row in _lists(best, parents, tokens, chosen)]
+        for row, photo in enumerate(searched):
+            ends[photo] += _ends(found[row][:beam], length, options)
+        kept = [[row[rank] for rank in ranks] for row, ranks in zip(found, order.tolist(), strict=True)]
+        rows = {photo: row for row, photo in enumerate(searched)}
+        steps.append(_Step(rows, weights, state, (top_k.indices, top_k.values), kept))
         going = [
             row
             for row, (photo, total) in enumerate(zip(searched, totals[:, 0].tolist(), strict=True))
@@ -132,11 +133,11 @@ def beam_search(
             break
         if len(going) < len(searched):  # a photo's captions do not depend on those beside it
             searched = [searched[row] for row in going]
-            memory, totals, tokens = Memory(*(part[going] for part in memory)), totals[going], tokens[going]
-        rows = torch.tensor(going, device=device)[:, None]
-        parents = parents[going]
-        state = State(state.hidden[rows, parents], state.cell[rows, parents])
-        history = torch.cat([history[rows, parents], tokens[..., None]], -1)
+            memory, totals = Memory(*(part[going] for part in memory)), totals[going]
+        parents, tokens = parents.gather(1, order)[going], tokens.gather(1, order)[going]
+        before = torch.tensor(going, device=device)[:, None], parents
+        state = State(state.hidden[before], state.cell[before])
+        history = torch.cat([history[before], tokens[..., None]], -1)
 
     best_ends = [sorted(found, reverse=True)[: options.candidates] for found in ends]
     return [[_trace(steps, photo, end) for end in found] for photo, found in enumerate(best_ends)]
@@ -149,45 +150,45 @@ def _forced(prefixes: Sequence[Sequence[int]], length: int, options: DecodeOptio
     return {row: prefix[length] for row, prefix in enumerate(prefixes) if length < len(prefix)}
 
 
-def _forbidden(tokens: Tensor, history: Tensor, forced: Collection[int], options: DecodeOptions) -> Tensor:
-    """Which of C tokens (B, K, C) must not come next: bool (B, K, C), given the history (B, K, 1 + tokens so far)."""
-    forbidden = (tokens == PAD) | (tokens == UNKNOWN) | (tokens == START)
+def _ranked(
+    logprobs: Tensor, history: Tensor, forced: dict[int, int], is_content: Tensor | None, options: DecodeOptions
+) -> Tensor:
+    """What each token adds to a caption's total, given the history (B, K, 1 + tokens so far).
+
+    That is its log-probability (B, K, V), less the cost of a content token that is there already. Tokens that must not
+    come next have -inf; in forced rows, all but one.
+    """
+    ranked = logprobs.clone()
+    if is_content is not None:
+        ranked.scatter_(-1, history, logprobs.gather(-1, history) - options.repetition_cost * is_content[history])
+    for token in (PAD, UNKNOWN, START):
+        ranked[..., token] = -torch.inf
     length = history.shape[-1] - 1
     if length == 0:
-        forbidden |= tokens == END  # a caption has at least one token
+        ranked[..., END] = -torch.inf  # a caption has at least one token
     if options.no_repeated_trigram and length >= 3:
         again = (history[..., :-2] == history[..., -2, None]) & (history[..., 1:-1] == history[..., -1, None])
-        # Where the last two tokens occurred before: the token that followed. Elsewhere START, forbidden anyway.
-        followed = torch.where(again, history[..., 2:], START)
-        forbidden |= (tokens[..., None] == followed[..., None, :]).any(-1)
-    if forced:
-        forbidden[list(forced)] = False
-    return forbidden
+        # Where the last two tokens occurred before: the token that followed. Elsewhere START, ruled out anyway.
+        ranked.scatter_(-1, torch.where(again, history[..., 2:], START), -torch.inf)
+    for row, token in forced.items():
+        ranked[row] = -torch.inf
+        ranked[row, :, token] = logprobs[row, :, token]
+    return ranked
 
 
-def _is_there(tokens: Tensor, history: Tensor, forced: Collection[int]) -> Tensor:
-    """Which of C tokens (B, K, C) the history (B, K, 1 + tokens so far) already has: bool. None in forced rows."""
-    there = (tokens[..., None] == history[..., None, :]).any(-1)
-    if forced:
-        there[list(forced)] = False
-    return there
+def _lists(*parts: Tensor) -> Iterator[tuple[list, ...]]:
+    """The rows of tensors of the same length, side by side, as lists."""
+    return zip(*(part.tolist() for part in parts), strict=True)
 
 
-def _note_ends(
-    ends: list[list[_End]],
-    best: Tensor,
-    parents: Tensor,
-    tokens: Tensor,
-    logprobs: Tensor,
-    length: int,
-    options: DecodeOptions,
-) -> None:
-    """Adds captions that end at this step among a row's `beam` best continuations. All tensors are (B, 2K)."""
+def _ends(best: Sequence[_Continuation], length: int, options: DecodeOptions) -> list[_End]:
+    """Those of a photo's `beam` best continuations that end the caption."""
     normalizer = (length + 1) ** options.length_penalty  # the end is a token too
-    is_end = (tokens == END) & best.isfinite()
-    for row, rank in is_end[:, : options.beam].nonzero().tolist():
-        score = best[row, rank].item() / normalizer
-        ends[row].append(_End(score, length, int(parents[row, rank]), float(logprobs[row, rank])))
+    return [
+        _End(total / normalizer, length, parent, logprob)
+        for total, parent, token, logprob in best
+        if token == END and total > -torch.inf
+    ]
 
 
 def _is_done(ends: list[_End], total: float, length: int, options: DecodeOptions) -> bool:
@@ -202,21 +203,20 @@ def _is_done(ends: list[_End], total: float, length: int, options: DecodeOptions
 
 def _trace(steps: list[_Step], photo: int, end: _End) -> Hypothesis:
     """Follows a finished caption back to its start."""
-    path = [end.beam]  # the beam to read at each step, from last to first
+    beam, walked = end.beam, []  # from last to first: a step, the beam that it read, and what that wrote
     for step in reversed(steps[: end.step]):
-        path.append(int(step.parents[step.rows[photo], path[-1]]))
-    path.reverse()
-    walked = list(zip(steps[: end.step], path[:-1], path[1:], strict=True))
-    tokens = [int(step.tokens[step.rows[photo], after]) for step, _, after in walked]
-    logprobs = [float(step.logprobs[step.rows[photo], after]) for step, _, after in walked]
+        written = step.kept[step.rows[photo]][beam]
+        beam = written.parent
+        walked.append((step, beam, written))
+    walked.reverse()
 
     def read(pick: Callable[[_Step], Tensor]) -> Tensor:
-        return torch.stack([pick(step)[step.rows[photo], before] for step, before, _ in walked])
+        return torch.stack([pick(step)[step.rows[photo], beam] for step, beam, _ in walked])
 
     return Hypothesis(
-        tokens=tokens,
+        tokens=[written.token for *_, written in walked],
         score=end.score,
-        logprobs=torch.tensor([*logprobs, end.logprob]),
+        logprobs=torch.tensor([*(written.logprob for *_, written in walked), end.logprob]),
         weights=read(lambda step: step.weights),
         top_k=(read(lambda step: step.top_k[0]), read(lambda step: step.top_k[1])),
         states=State(read(lambda step: step.states.hidden), read(lambda step: step.states.cell)),

@@ -37,7 +37,7 @@ class DecodeOptions:
     @property
     def top_k(self) -> int:
         """R, the tokens kept at each step: more than are reported, because some do not begin a word."""
-        return 2 * self.alternatives + 1
+        return 2 * self.alternatives + 1 if self.alternatives else 0
 
     def __post_init__(self):
         if not 1 <= self.beam <= MOST_BEAMS:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from capmodel.model.files import fill, read_settings, read_weights
+from capmodel.model.resnet import BLOCKS, ResNetD
 
 FAMILIES = ("resnet", "densenet")
 CONFIG, WEIGHTS = "backbone.json", "backbone.safetensors"
@@ -18,14 +18,14 @@ CONFIG, WEIGHTS = "backbone.json", "backbone.safetensors"
 
 def backbone_names() -> list[str]:
     """All timm model names that `GridEncoder` accepts."""
-    return [name for family in FAMILIES for name in timm.list_models(module=family)]
+    return [name for family in FAMILIES for name in _timm().list_models(module=family)]
 
 
 class GridEncoder(nn.Module):
     """Encodes photos as a grid of vectors, taken just before the network's average pooling.
 
     He et al. (2016), "Deep Residual Learning"; Huang et al. (2017), "Densely Connected
-    Convolutional Networks"; as implemented by timm.
+    Convolutional Networks"; as timm implements them, whether it runs itself or `ResNetD` does without its import.
 
     Args:
         name: a timm ResNet or DenseNet, such as ``"resnet26d"`` or ``"densenet121"``; a
@@ -47,12 +47,7 @@ class GridEncoder(nn.Module):
 
     def __init__(self, name: str = "resnet26d", *, pretrained: bool = False, image_size: int = 256):
         super().__init__()
-        if name.partition(".")[0] not in backbone_names():
-            raise ValueError(
-                f"{name!r} is neither a ResNet nor a DenseNet of timm. Such names look like "
-                f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.model.backbone.backbone_names() lists them all."
-            )
-        self.network: Any = timm.create_model(name, pretrained=pretrained, num_classes=0)
+        self.network: Any = _make_network(name, pretrained)
         config = self.network.pretrained_cfg
         stride = self.network.feature_info[-1]["reduction"]
         if image_size % stride:
@@ -103,6 +98,30 @@ class GridEncoder(nn.Module):
     def stages(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """The last feature map (B, D, side, side) and those at strides 4, 8, 16 and 32, in this order."""
         return stage_maps(self.network, self.normalize(pixels))
+
+
+def _make_network(name: str, pretrained: bool) -> nn.Module:
+    if name in BLOCKS and not pretrained:
+        return ResNetD(BLOCKS[name])
+    if name.partition(".")[0] not in backbone_names():
+        raise ValueError(
+            f"{name!r} is neither a ResNet nor a DenseNet of timm. Such names look like "
+            f"'resnet26d', 'resnet50' or 'densenet121'; capmodel.model.backbone.backbone_names() lists them all."
+        )
+    return timm_network(name, pretrained)
+
+
+def timm_network(name: str, pretrained: bool = False) -> Any:
+    """A network of timm without its classifier."""
+    return _timm().create_model(name, pretrained=pretrained, num_classes=0)
+
+
+def _timm() -> Any:
+    """timm, imported only when it is needed: that takes longer than everything else until a caption is printed."""
+    import capmodel.compat  # noqa: F401, I001  (before timm)
+    import timm
+
+    return timm
 
 
 def compact(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -51,7 +51,7 @@ class FastDecoder:
     @torch.inference_mode()
     def step(self, tokens: Tensor, state: State, memory: Memory) -> tuple[Tensor, State, Tensor]:
         """As `Decoder.step`: computes `nn.LSTMCell`, with gates summed from three parts."""
-        state, weights = self._advance(self._layers.embedded(self.decoder.embedding(tokens)), state, memory)
+        state, weights = self._advance(self._layers.embedded(tokens), state, memory)
         return self._layers.output(state.hidden), state, weights
 
     @torch.inference_mode()
@@ -69,7 +69,7 @@ class FastDecoder:
         """
         state = self.start(memory, 1 if hidden is None else len(hidden))
         found = []
-        for read, wanted in zip(self._layers.embedded(self.decoder.embedding(tokens[:-1])), tokens[1:], strict=True):
+        for read, wanted in zip(self._layers.embedded(tokens[:-1]), tokens[1:], strict=True):
             state, _ = self._advance(read, state, memory, hidden)
             found.append(self._layers.output(state.hidden).log_softmax(-1)[..., wanted])
         return torch.stack(found, -1)
@@ -77,7 +77,7 @@ class FastDecoder:
     def _advance(
         self, embedded: Tensor, state: State, memory: Memory, hidden: Tensor | None = None
     ) -> tuple[State, Tensor]:
-        """Reads embeddings that `_Layers.embedded` turned into gates (..., 4H)."""
+        """Reads tokens that `_Layers.embedded` turned into gates (..., 4H)."""
         attended, weights = self._look(memory, self._layers.query(state.hidden), hidden)
         gates = attended + self._layers.recurrent(state.hidden) + embedded
         enter, forget, candidate, leave = gates.chunk(4, -1)
@@ -113,7 +113,7 @@ class _Layers(NamedTuple):
     keys: Linear
     query: Linear
     score: Tensor  # (A,), sigmoid(keys + query) -> scores
-    embedded: Linear  # embedding -> gates
+    embedded: "_TokenGates"  # tokens -> gates
     recurrent: Linear  # hidden state -> gates
     output: Linear
 
@@ -126,10 +126,36 @@ class _Layers(NamedTuple):
             keys=_linear(2 * attention.linear_e.weight, 2 * attention.linear_e.bias),
             query=_linear(2 * attention.linear_d.weight, 2 * attention.linear_d.bias),
             score=2 * attention.linear_out.weight[0],
-            embedded=_linear(embedded, lstm.bias_ih + lstm.bias_hh),
+            embedded=_TokenGates(decoder.embedding.weight, _linear(embedded, lstm.bias_ih + lstm.bias_hh)),
             recurrent=_linear(lstm.weight_hh),
             output=_linear(decoder.embedding.weight, decoder.output_bias),
         )
+
+
+class _TokenGates:
+    """The contribution of each token to the LSTM's gates.
+
+    On a processor, it is computed when a token is first read: captions are made of few tokens, so nearly every product
+    has been computed before. On a GPU, which would have to be asked whether a token is new, all are computed at once.
+    """
+
+    def __init__(self, embedding: Tensor, linear: Linear):
+        self._embedding, self._linear = embedding, linear
+        self._lazy = embedding.device.type == "cpu"
+        if self._lazy:
+            self._gates = embedding.new_empty(len(embedding), linear(embedding[:1]).shape[-1])
+            self._known = torch.zeros(len(embedding), dtype=torch.bool)
+        else:
+            self._gates = linear(embedding)
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """Tokens, of any shape -> gates (..., 4H)."""
+        if self._lazy:
+            new = tokens[~self._known[tokens]].unique()
+            if len(new):
+                self._gates[new] = self._linear(self._embedding[new])
+                self._known[new] = True
+        return self._gates[tokens]
 
 
 def _linear(weight: Tensor, bias: Tensor | None = None) -> Linear:

@@ -1,7 +1,7 @@
 """The backbone for inference: the same network, in fewer and cheaper steps.
 
-BatchNorms are fused into the convolutions before them. Where the processor supports bfloat16, the network
-uses it, which is twice as fast and rounds every number to 8 binary digits. The grid then differs by about
+BatchNorms, sums and ReLUs are fused into the convolutions before them. Where the processor supports bfloat16, the network
+uses it, which is more than twice as fast and rounds every number to 8 binary digits. The grid then differs by about
 2 %, and when captions score nearly the same, another one may win.
 """
 
@@ -10,10 +10,11 @@ import weakref
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse
 
 from capmodel.model.backbone import GridEncoder
+from capmodel.model.fused_convolutions import fuse_convolutions, has_kernels
 from capmodel.model.prepared import Prepared
 from capmodel.precision import PRECISIONS
 
@@ -85,7 +86,11 @@ def _prepared(encoder: GridEncoder, dtype: torch.dtype) -> nn.Module:
 
 def _convert(encoder: GridEncoder, dtype: torch.dtype) -> nn.Module:
     # PyTorch's types leave memory_format out.
-    return _fused(encoder).to(dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    network = _fused(encoder).to(dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    on_processor = encoder.mean.device.type == "cpu" and (dtype == torch.float32 or has_bfloat16())
+    if isinstance(network, fx.GraphModule) and on_processor and has_kernels():
+        return fuse_convolutions(network, torch.zeros(1, 3, encoder.image_size, encoder.image_size, dtype=dtype))
+    return network
 
 
 def _fused(encoder: GridEncoder) -> nn.Module:

@@ -13,7 +13,7 @@ from capmodel.resources import ASSETS, PHOTOS
 from tests.benchmarks.photos import plain_encoder, time_in_turn, to_pixels
 
 FEW, MANY = 10, 1000  # photos
-# What whoever uses a timm network has to import; compat.py lets timm be imported where torchvision is broken.
+# What a program with a network of timm's has to import; compat.py lets timm be imported where torchvision is broken.
 IMPORTS = f"exec(open({compat.__file__!r}).read()); import torch, timm"
 
 

@@ -83,6 +83,21 @@ def test_published_weights_use_the_kernel(monkeypatch):
     assert layers.output(torch.randn(1, 8)).shape == (1, 23)
 
 
+@pytest.mark.parametrize("published", [True, False])
+@torch.inference_mode()
+def test_a_tokens_gates_are_computed_once(published, monkeypatch):
+    layers = fast_decoder._Layers.of(make_decoder(published=published))
+    decoder = make_decoder(published=published)
+    expected = decoder.embedding.weight @ decoder.lstm.weight_ih[:, :8].T + decoder.lstm.bias_ih + decoder.lstm.bias_hh
+    computed = []
+    linear = layers.embedded._linear
+    monkeypatch.setattr(layers.embedded, "_linear", lambda inputs: computed.append(len(inputs)) or linear(inputs))
+    for tokens in ([[3, 5], [5, 3]], [[5, 7], [22, 0]], [[0, 22]]):
+        tokens = torch.tensor(tokens)
+        torch.testing.assert_close(layers.embedded(tokens), expected[tokens], rtol=1e-4, atol=1e-5)
+    assert computed == [2, 3]
+
+
 def test_new_weights_are_noticed():
     decoder, other = make_decoder(), make_decoder(published=False)
     quick = FastDecoder(decoder)

@@ -19,8 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from capmodel.browser.__main__ import main as write_page
+from capmodel.card import CARD
 from capmodel.command_line import command, load_captioner
-from capmodel.hub import CARD, HubError, upload
+from capmodel.hub import HubError, upload
 from capmodel.output.player import FILES as PLAYER_FILES
 
 ROOT = Path(__file__).parents[2]
