@@ -16,7 +16,7 @@ from capmodel.decoding.tokenizer import Tokenizer
 from capmodel.model.caption_model import TOKENIZER, CaptionModel, ModelConfig
 from train.data.tokenizer import train_tokenizer
 
-# The longest files, which begin first: with `pytest -n 2` one worker would have them left in the end.
+# The longest files, which begin first: with `pytest -n 3` one worker would have them left in the end.
 LONGEST = ("test_scripts.py", "test_bulk.py", "test_load.py", "test_soak.py", "test_safety.py", "test_training.py")
 
 
@@ -75,14 +75,14 @@ def captioner(captioners: list[Captioner]) -> Captioner:
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """For what the workers of ``pytest -n 2`` make once together."""
+    """For what the workers of ``pytest -n 3`` make once together."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
 def exported_models(captioners: list[Captioner], shared_folder: Path) -> Path:
-    """The same as ONNX graphs. It takes half a minute, so the workers of ``pytest -n 2`` share them."""
+    """The same as ONNX graphs. It takes half a minute, so the workers of ``pytest -n 3`` share them."""
     from capmodel.browser.export import export  # imported here: it needs the packages of capmodel[browser]
 
     folder = shared_folder / "exported"
