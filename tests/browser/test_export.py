@@ -56,7 +56,7 @@ def test_captions_maps_and_probabilities_are_those_of_pytorch(exported, captione
     assert len(found) == 28
     for one, other in zip(found, expected, strict=True):
         assert one.tokens == other.tokens
-        assert one.score == pytest.approx(other.score, abs=1e-5)
+        assert one.score == pytest.approx(other.score, abs=1e-4)
         torch.testing.assert_close(one.logprobs, other.logprobs, rtol=0, atol=1e-4)
         torch.testing.assert_close(one.weights, other.weights, rtol=0, atol=1e-4)
 
