@@ -10,8 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
 
-BATCH = 8  # photos for which weights are arranged; with other numbers of photos they are as right, but perhaps slower
+# Numbers of photos for which weights are arranged: one, and any other. With the wrong ones the kernels are as right, but
+# they arrange the weights again in every call, which takes longer than everything else for a single photo.
+BATCHES = 1, 8
 
 
 def has_kernels() -> bool:
@@ -29,20 +32,21 @@ class FusedConvolution(nn.Module):
     Args:
         convolution: zero-padded by numbers; its weights are copied.
         relu: whether a ReLU follows.
-        shape: of the input for which the weights are arranged.
+        shape: of the maps that it reads, (channels, H, W), for which the weights are arranged.
     """
 
     def __init__(self, convolution: nn.Conv2d, relu: bool, shape: Sequence[int]):
         super().__init__()
         self._relu = "relu" if relu else None
         self._shape = (convolution.padding, convolution.stride, convolution.dilation, convolution.groups)
-        arrange = torch.ops.mkldnn._reorder_convolution_weight
-        self._weight = arrange(convolution.weight.detach(), *self._shape, shape)
+        weight, arrange = convolution.weight.detach(), torch.ops.mkldnn._reorder_convolution_weight
+        self._weights = [arrange(weight, *self._shape, (batch, *shape)) for batch in BATCHES]
         self._bias = None if convolution.bias is None else convolution.bias.detach()
 
     def forward(self, inputs: Tensor, added: Tensor | None = None) -> Tensor:
         """Maps (B, channels, H, W) -> (B, channels of the output, H', W'), the shape of `added`."""
-        kernel, layer = torch.ops.mkldnn._convolution_pointwise, (self._weight, self._bias, *self._shape)
+        weight = self._weights[len(inputs) > 1]
+        kernel, layer = torch.ops.mkldnn._convolution_pointwise, (weight, self._bias, *self._shape)
         if added is None:
             return kernel(inputs, *layer, self._relu or "none", [], "")
         return kernel.binary(inputs, added, *layer, "add", 1.0, self._relu, [], "")
@@ -55,8 +59,7 @@ def fuse_convolutions(network: fx.GraphModule, inputs: Tensor) -> fx.GraphModule
         inputs: an example of what the network reads, (1, channels, H, W).
     """
     graph, modules = network.graph, dict(network.named_modules())
-    shapes = _Shapes(network)
-    shapes.run(inputs)
+    ShapeProp(network).propagate(inputs)  # notes each result's shape in its node's `meta`
 
     def module_of(node: fx.Node | None) -> nn.Module | None:
         return modules.get(str(node.target)) if node and node.op == "call_module" else None
@@ -72,28 +75,16 @@ def fuse_convolutions(network: fx.GraphModule, inputs: Tensor) -> fx.GraphModule
             last, reads = total, (*reads, added)
         if relu := isinstance(module_of(user := _only_user(last)), nn.ReLU):
             last = user or last
-        name = f"{node.name}_fused"
-        network.add_module(name, FusedConvolution(convolution, relu, (BATCH, *shapes.of[node][1:])))
+        name, shape = f"{node.name}_fused", node.args[0].meta["tensor_meta"].shape[1:]
+        network.add_module(name, FusedConvolution(convolution, relu, shape))
         with graph.inserting_before(last):
-            last.replace_all_uses_with(graph.call_module(name, reads))
+            fused = graph.call_module(name, reads)
+        fused.meta = last.meta  # its shape, which what follows asks for
+        last.replace_all_uses_with(fused)
     graph.eliminate_dead_code()
     network.delete_all_unused_submodules()
     network.recompile()
     return network
-
-
-class _Shapes(fx.Interpreter):
-    """Runs a network and notes the shape that each convolution reads. (`ShapeProp` would import SymPy, half a second.)"""
-
-    def __init__(self, network: fx.GraphModule):
-        super().__init__(network)
-        self.of: dict[fx.Node, torch.Size] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        if n.op == "call_module":
-            inputs = self.fetch_args_kwargs_from_env(n)[0][0]
-            self.of[n] = inputs.shape
-        return super().run_node(n)
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:

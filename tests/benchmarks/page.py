@@ -89,6 +89,8 @@ def _time_line(captioner: Captioner, photos: list[Path]) -> tuple[float, float]:
 
 
 def _time_page(page: Page, photos: list[Path]) -> tuple[float, float]:
+    if page.is_visible(".root .clear"):
+        page.click(".root .clear")  # else a page that is loaded again keeps its photos
     page.reload()
     page.wait_for_selector(".root.ready .choose")
     page.evaluate(WATCH, len(photos))
