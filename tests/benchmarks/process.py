@@ -1,6 +1,5 @@
 """The command line as a process: how long it takes to start, and how much memory many photos take."""
 
-import os
 import subprocess
 import sys
 import tempfile
