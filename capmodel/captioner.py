@@ -59,6 +59,7 @@ class Captioner:
         self.card = card
         self._encoder = FastEncoder(model.encoder, precision)
         self.decoder = FastDecoder(model.decoder)
+        self._content = torch.tensor(tokenizer.begins_content)
 
     @classmethod
     def from_pretrained(cls, source: str | Path = "softmax", *, precision: str = "auto") -> "Captioner":
@@ -245,7 +246,7 @@ class Captioner:
             return []
         tokens = [self.tokenizer.encode(prefix) for prefix in prefixes] if prefixes else None
         memory = self.decoder.prepare(grid)
-        found = beam_search(self.decoder, memory, options, tokens, self.tokenizer.begins_content)
+        found = beam_search(self.decoder, memory, options, tokens, self._content)
         alternatives = word_alternatives(self.decoder, self.tokenizer, memory, found, options.alternatives)
         return [
             [self._caption(hypothesis, others) for hypothesis, others in zip(*of_photo, strict=True)]

@@ -70,7 +70,7 @@ def beam_search(
     memory: Memory,
     options: DecodeOptions = DecodeOptions(),
     prefixes: Sequence[Sequence[int]] | None = None,
-    content: Sequence[bool] | None = None,
+    content: Sequence[bool] | Tensor | None = None,
 ) -> list[list[Hypothesis]]:
     """Searches for the most probable captions of B photos.
 
@@ -92,7 +92,9 @@ def beam_search(
     prefixes = prefixes or [()] * photos
     if max(map(len, prefixes), default=0) > options.max_tokens:
         raise ValueError(f"a prefix is longer than max_tokens ({options.max_tokens})")
-    is_content = torch.tensor(content, device=device) if content and options.repetition_cost else None
+    is_content = None
+    if content is not None and options.repetition_cost:
+        is_content = torch.as_tensor(content, device=device)
     # All captions begin alike: K is 1 in the first step, and the beam in the others.
     state = decoder.start(memory, 1)
     tokens = torch.full((photos, 1), START, device=device)

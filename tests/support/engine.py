@@ -1,23 +1,21 @@
 """A minimal page with the captioner in the browser, and what its engine answers as Python's own types."""
 
 import base64
-import functools
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Browser, Page
 from support.require import require
 from support.samples import PHOTOS
+from support.site import Handler, serve
 
+from capmodel.browser.runtime import BINARY, PACKAGE, SCRIPT
 from capmodel.output.player import PLAYER
 
-RUNTIME = PLAYER / "node_modules" / "onnxruntime-web" / "dist"
-SCRIPT, BINARY = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
+RUNTIME = PLAYER / "node_modules" / PACKAGE / "dist"
 
 PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module">
 import { BrowserEngine } from './player/engines/browser.js';
@@ -35,13 +33,12 @@ window.itemOf = async (source, attention) => {
 </script>"""
 
 
-class _Handler(SimpleHTTPRequestHandler):
+class _Handler(Handler):
     extensions_map = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}  # noqa: RUF012
 
     def __init__(self, *arguments, model: Path, isolated: bool):
         self.folders = {"player": PLAYER, "runtime": RUNTIME, "model": model, "photos": PHOTOS}
-        self.isolated = isolated
-        super().__init__(*arguments)
+        super().__init__(*arguments, isolated=isolated)
 
     def translate_path(self, path: str) -> str:
         folder, _, rest = path.lstrip("/").partition("/")
@@ -57,26 +54,13 @@ class _Handler(SimpleHTTPRequestHandler):
         self.wfile.write(page)
         return None
 
-    def end_headers(self) -> None:
-        if self.isolated:
-            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        super().end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @contextmanager
 def serve_engine(model: Path, isolated: bool = False) -> Iterator[str]:
     """The address of a page whose `engine` runs an exported model; `isolated`: with threads."""
     require(RUNTIME.is_dir(), "The engine in the browser needs ONNX Runtime Web: npm ci in assets/player.")
-    handler = functools.partial(_Handler, model=model, isolated=isolated)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with serve(_Handler, model=model, isolated=isolated) as address:
+        yield address
 
 
 @contextmanager

@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 
-class _Handler(SimpleHTTPRequestHandler):
-    def __init__(self, *arguments, folder: Path, isolated: bool):
+class Handler(SimpleHTTPRequestHandler):
+    """Serves a folder, quietly.
+
+    Args:
+        isolated: with the headers that let pages compute in several threads.
+    """
+
+    def __init__(self, *arguments, isolated: bool, folder: Path | None = None):
         self.isolated = isolated
-        super().__init__(*arguments, directory=str(folder))
+        super().__init__(*arguments, directory=folder and str(folder))
 
     def end_headers(self) -> None:
         if self.isolated:
@@ -31,7 +38,14 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def serve_folder(folder: Path, isolated: bool = False) -> Iterator[str]:
     """The address of a folder; `isolated`: pages in it may compute in several threads."""
-    server = _Server(("127.0.0.1", 0), functools.partial(_Handler, folder=folder, isolated=isolated))
+    with serve(Handler, folder=folder, isolated=isolated) as address:
+        yield address
+
+
+@contextmanager
+def serve(handler: type[Handler], **options: Any) -> Iterator[str]:
+    """The address of a server whose requests a handler answers; `options` are its arguments."""
+    server = _Server(("127.0.0.1", 0), functools.partial(handler, **options))
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/"
