@@ -59,10 +59,10 @@ LAUNCH = {
 
 
 # Gradio runs this once for each element that shows the player. It may not `await`.
+ENTRIES = ("main.js", "engines/server.js", "engines/either.js")  # what the page imports; the last may be missing
 START_PLAYER = """
 const captioner = CAPTIONER;   // where the files are that a visitor's own browser needs; null: nowhere
-const scripts = ['main.js', 'engines/server.js', ...(captioner ? ['engines/either.js'] : [])];
-Promise.all(scripts.map(path => import(new URL('player/VERSION/' + path, document.baseURI))))
+Promise.all(ENTRIES.map(path => import(new URL('player/VERSION/' + path, document.baseURI))))
   .then(([{ mount }, { ServerEngine }, either]) => {
     const engine = new ServerEngine(server);
     mount(element, props, either ? either.EitherEngine.serving(engine, captioner) : engine, watch);
@@ -89,7 +89,9 @@ class AttentionPlayer(gr.HTML):
             value,
             html_template=files.html,
             css_template=files.css,
-            js_on_load=START_PLAYER.replace("VERSION", files.version).replace("CAPTIONER", json.dumps(captioner)),
+            js_on_load=START_PLAYER.replace("VERSION", files.version)
+            .replace("ENTRIES", json.dumps(entries(files)))
+            .replace("CAPTIONER", json.dumps(captioner)),
             server_functions=functions,
             apply_default_css=False,
             **kwargs,
@@ -115,10 +117,14 @@ def player_route(files: PlayerFiles) -> Route:
     return Route("/player/{version}/{path:path}", get_script)
 
 
+def entries(files: PlayerFiles) -> list[str]:
+    """The scripts that the page itself imports."""
+    return [path for path in ENTRIES if path in files.scripts]
+
+
 def preload(files: PlayerFiles) -> str:
     """Links for the page's head that load scripts before another script imports them."""
-    entries = [entry for entry in ("main.js", "engines/server.js", "engines/either.js") if entry in files.scripts]
-    paths = dict.fromkeys(path for entry in entries for path in reachable(files.scripts, entry))
+    paths = dict.fromkeys(path for entry in entries(files) for path in reachable(files.scripts, entry))
     return "".join(f'<link rel="modulepreload" href="player/{files.version}/{path}">' for path in paths)
 
 
