@@ -274,8 +274,8 @@ def main(arguments: list[str] | None = None) -> None:
         ThreadPoolExecutor(1) as loader,
         explained(),
     ):  # not in the main thread, which keeps running: see CaptionService
-        on_device = options.on_device and OnDevice.read(options.on_device, options.model)
         captioners = loader.submit(Captioner.family, options.model, precision=options.precision).result()
+    on_device = options.on_device and OnDevice.read(options.on_device, options.model, captioners)
     limits = Limits(
         retention_seconds=round(60 * options.retention_minutes),
         photo_bytes=options.photo_megabytes,

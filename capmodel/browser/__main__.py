@@ -46,6 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="one HTML file that also works when it is opened as a file; without --attention, the model's own kind alone",
     )
+    building.add_argument(
+        "--webgpu", action="store_true", help="encode photos on the graphics processor where the browser can"
+    )
     options = parser.parse_args(arguments)
     _check_extra()
     files = _write(options)
@@ -69,7 +72,7 @@ def _write(options: argparse.Namespace) -> list[Path]:
 
     if options.command == "export":
         return export(name, captioners, options.out, options.small)
-    find_runtime()  # what is wrong is told before the work begins
+    find_runtime(options.webgpu)  # what is wrong is told before the work begins
     if not options.single:
         check_empty(options.out)
     if options.single and not options.attention:
@@ -78,8 +81,8 @@ def _write(options: argparse.Namespace) -> list[Path]:
         export(name, captioners, Path(folder), options.small)
         samples = captioned_examples(captioners[0], options.small)
         if options.single:
-            return [write_single(Path(folder), samples, options.out)]
-        return write_site(Path(folder), samples, options.out)
+            return [write_single(Path(folder), samples, options.out, options.webgpu)]
+        return write_site(Path(folder), samples, options.out, options.webgpu)
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ field                   content
 ``files``               the path of each graph, relative to this file, and its bytes: ``{"encoder": {"file", "bytes"}}``
 ``kinds``               by the name of each kind of attention, the usual one first, its graphs as in ``files``:
                         ``{"softmax": {"prepare": {...}, "step": {...}}}``
+``weights``             a hash of the weights of ``encoder`` and of each kind's decoder, by name: of the model, not of the graphs
 ``small``               whether weights have 8 bits; captions then differ from the published model's
 ``sizes``               ``image`` (S, pixels), ``side`` (cells along a side; L = side ** 2), ``channels`` (D), ``hidden`` (H),
                         ``attention`` (A), ``vocabulary`` (V)
@@ -27,10 +28,13 @@ whose union is a piece with the greatest score, the leftmost of equals, until th
 are unknown, and several in a row count as one.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+
+from torch import nn
 
 from capmodel.captioner import Captioner
 from capmodel.decoding.options import MOST_BEAMS, DecodeOptions
@@ -61,6 +65,7 @@ def describe(name: str, captioners: Mapping[str, Captioner], folder: Path, small
         "kinds": {
             kind: {graph: _file(folder, f"{graph}-{kind}") for graph in ("prepare", "step")} for kind in captioners
         },
+        "weights": fingerprints(captioners.values()),
         "small": small,
         "sizes": {
             "image": encoder.image_size,
@@ -80,6 +85,15 @@ def describe(name: str, captioners: Mapping[str, Captioner], folder: Path, small
     }
 
 
+def fingerprints(captioners: Iterable[Captioner]) -> dict[str, str]:
+    """The field ``weights`` of captioners that share one encoder. It changes when they are trained further."""
+    found = {}
+    for captioner in captioners:
+        found.setdefault("encoder", _fingerprint(captioner.model.encoder))
+        found[captioner.attention_kind] = _fingerprint(captioner.model.decoder)
+    return found
+
+
 def decoding() -> dict:
     """How captions are searched unless somebody wishes otherwise."""
     return {**asdict(DecodeOptions()), "most_beams": MOST_BEAMS}
@@ -95,6 +109,14 @@ def files(folder: Path) -> list[Path]:
     described = read(folder)
     graphs = [*described["files"].values(), *(file for kind in described["kinds"].values() for file in kind.values())]
     return [folder / NAME, *(folder / graph["file"] for graph in graphs)]
+
+
+def _fingerprint(module: nn.Module) -> str:
+    weights = hashlib.sha256()
+    for name, value in module.state_dict().items():
+        weights.update(name.encode())
+        weights.update(value.contiguous().cpu().numpy())
+    return weights.hexdigest()[:16]
 
 
 def _file(folder: Path, graph: str) -> dict:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,11 +14,31 @@ from capmodel.command_line import UserError
 from capmodel.output.player import PLAYER
 
 PACKAGE = "onnxruntime-web"
-SCRIPT, BINARY = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 
 
-def find_runtime() -> dict[str, Path]:
-    """Its script and its WebAssembly, by their names: those of the player's developers, or of a cache that npm fills.
+@dataclass(frozen=True)
+class Runtime:
+    """ONNX Runtime Web.
+
+    Attributes:
+        script: a JavaScript module.
+        binary: its WebAssembly.
+    """
+
+    script: Path
+    binary: Path
+
+
+PROCESSOR = Runtime(Path("ort.wasm.bundle.min.mjs"), Path("ort-wasm-simd-threaded.wasm"))
+WEBGPU = Runtime(Path("ort.webgpu.bundle.min.mjs"), Path("ort-wasm-simd-threaded.asyncify.wasm"))
+FILES = (PROCESSOR.script, PROCESSOR.binary, WEBGPU.script, WEBGPU.binary)
+
+
+def find_runtime(webgpu: bool = False) -> Runtime:
+    """It is in the player's ``node_modules``, or in a cache that npm fills.
+
+    Args:
+        webgpu: the edition that can also compute on the graphics processor; it is almost twice as large.
 
     Raises:
         UserError: npm is missing, or could not fetch it.
@@ -25,11 +46,11 @@ def find_runtime() -> dict[str, Path]:
     version = json.loads((PLAYER / "package.json").read_text(encoding="utf-8"))["devDependencies"][PACKAGE]
     installed = PLAYER / "node_modules" / PACKAGE
     if _version(installed) == version:
-        return _files(installed)
+        return _edition(installed, webgpu)
     cached = cache_folder(os.environ) / f"{PACKAGE}-{version}"
     if _version(cached) != version:
         _fetch(version, cached)
-    return _files(cached)
+    return _edition(cached, webgpu)
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
@@ -37,13 +58,14 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "capmodel"
 
 
-def _files(package: Path) -> dict[str, Path]:
-    return {name: package / "dist" / name for name in (SCRIPT, BINARY)}
+def _edition(package: Path, webgpu: bool) -> Runtime:
+    edition = WEBGPU if webgpu else PROCESSOR
+    return Runtime(package / "dist" / edition.script, package / "dist" / edition.binary)
 
 
 def _version(package: Path) -> str | None:
     """Of a package that is there as a whole."""
-    if not all(file.is_file() for file in (package / "package.json", *_files(package).values())):
+    if not all((package / file).is_file() for file in ("package.json", *(Path("dist", name) for name in FILES))):
         return None
     return json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
 
@@ -61,7 +83,7 @@ def _fetch(version: str, folder: Path) -> None:
         if done.returncode or len(archives) != 1:
             reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
             raise UserError(f"npm could not fetch {PACKAGE} {version} ({reason}); check the network and try again.")
-        wanted = {"package/package.json", *(f"package/dist/{name}" for name in (SCRIPT, BINARY))}
+        wanted = {"package/package.json", *(f"package/dist/{name}" for name in FILES)}
         with tarfile.open(archives[0]) as archive:
             members = [member for member in archive if member.name in wanted]
             archive.extractall(place, members, filter="data")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from capmodel.browser import description, pages
 from capmodel.browser.bundle import bundle, reachable
-from capmodel.browser.runtime import BINARY, SCRIPT, find_runtime
+from capmodel.browser.runtime import find_runtime
 from capmodel.output.html_page import html_page
 from capmodel.output.offline_page import bare, map_imports
 from capmodel.output.page_value import thumbnail
@@ -22,23 +22,23 @@ POLICY = (
 )
 
 
-def write_single(exported: Path, samples: Sequence[dict], path: Path) -> Path:
+def write_single(exported: Path, samples: Sequence[dict], path: Path, webgpu: bool = False) -> Path:
     """Writes the page with everything in it.
 
     Args:
-        exported, samples: as for `capmodel.browser.site.write_site`. Each kind of attention but the first adds a third.
+        exported, samples, webgpu: as for `capmodel.browser.site.write_site`. Each kind of attention but the first adds a third.
         path: of the file.
 
     Raises:
         UserError: ONNX Runtime Web could not be had.
     """
-    runtime = find_runtime()
+    runtime = find_runtime(webgpu)
     described = description.read(exported)
     graphs = [file for file in description.files(exported) if file.name != description.NAME]
-    parts = {file.name: file.read_bytes() for file in [*graphs, *runtime.values()]}
+    parts = {file.name: file.read_bytes() for file in [*graphs, runtime.script, runtime.binary]}
     files = player_files(pages.SCRIPTS)
     scripts = files.scripts
-    script, binary = ({"file": file, "bytes": len(parts[file])} for file in (SCRIPT, BINARY))
+    script, binary = ({"file": file.name, "bytes": len(parts[file.name])} for file in (runtime.script, runtime.binary))
     samples = pages.with_pictures(
         samples,
         lambda file: _data_url("image/jpeg", (PHOTOS / file).read_bytes()),
@@ -48,7 +48,7 @@ def write_single(exported: Path, samples: Sequence[dict], path: Path) -> Path:
         "value": pages.value_for(described, samples),
         "captioner": {
             "exported": described,
-            "runtime": {"script": script, "binary": binary},
+            "runtime": {"script": script, "binary": binary, "webgpu": webgpu},
             "worker": bundle(scripts, pages.WORKER),
         },
     }

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from capmodel.browser import description, pages
 from capmodel.browser.bundle import reachable
-from capmodel.browser.runtime import BINARY, SCRIPT, find_runtime
+from capmodel.browser.runtime import find_runtime
 from capmodel.command_line import UserError
 from capmodel.output.html_page import html_page
 from capmodel.output.page_value import thumbnail
@@ -34,13 +34,14 @@ POLICY = (
 )
 
 
-def write_site(exported: Path, samples: Sequence[dict], folder: Path) -> list[Path]:
+def write_site(exported: Path, samples: Sequence[dict], folder: Path, webgpu: bool = False) -> list[Path]:
     """Writes the page into a new folder.
 
     Args:
         exported: a folder that `capmodel.browser.export.export` wrote.
         samples: from `capmodel.browser.examples.captioned_examples`, of the model that was exported.
         folder: made if it does not exist.
+        webgpu: whether photos are encoded on the graphics processor, where the visitor's browser can.
 
     Returns:
         The files.
@@ -49,9 +50,9 @@ def write_site(exported: Path, samples: Sequence[dict], folder: Path) -> list[Pa
         UserError: the folder is not empty, or ONNX Runtime Web could not be had.
     """
     check_empty(folder)
-    runtime = find_runtime()
+    runtime = find_runtime(webgpu)
     described = description.read(exported)
-    parts = _write_captioner([*description.files(exported), *runtime.values()], folder / "captioner")
+    parts = _write_captioner([*description.files(exported), runtime.script, runtime.binary], folder / "captioner")
     files = player_files(pages.SCRIPTS)
     page = _write_page(files.scripts, [sample["file"] for sample in samples], folder / "page")
     address, model = (path.relative_to(folder).as_posix() for path in (page, parts))
@@ -65,8 +66,9 @@ def write_site(exported: Path, samples: Sequence[dict], folder: Path) -> list[Pa
         "captioner": {
             "version": parts.name,
             "model": f"{model}/{description.NAME}",
-            "script": f"{model}/{SCRIPT}",
-            "binary": {"file": f"{model}/{BINARY}", "bytes": runtime[BINARY].stat().st_size},
+            "script": f"{model}/{runtime.script.name}",
+            "binary": {"file": f"{model}/{runtime.binary.name}", "bytes": runtime.binary.stat().st_size},
+            "webgpu": webgpu,
         },
         "worker": SERVICE_WORKER,
     }
@@ -82,7 +84,7 @@ def write_site(exported: Path, samples: Sequence[dict], folder: Path) -> list[Pa
         ),
     )
     (folder / "index.html").write_text(html, encoding="utf-8")
-    kept = ["./", f"{model}/{SCRIPT}", *(path.relative_to(folder).as_posix() for path in _files(page))]
+    kept = ["./", f"{model}/{runtime.script.name}", *(path.relative_to(folder).as_posix() for path in _files(page))]
     version = hashlib.sha256(html.encode()).hexdigest()[:16]
     worker = {"version": version, "captioner": parts.name, "files": kept}
     text = (PLAYER / "site" / "service_worker.js").read_text(encoding="utf-8")

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from capmodel.browser import description
-from capmodel.browser.runtime import BINARY, SCRIPT, find_runtime
+from capmodel.browser.runtime import Runtime, find_runtime
+from capmodel.captioner import Captioner
 from capmodel.command_line import UserError
 
 MEDIA_TYPES = {".json": "application/json", ".mjs": "text/javascript", ".wasm": "application/wasm"}
@@ -19,22 +21,25 @@ class OnDevice:
 
     Attributes:
         files: by name.
+        runtime: two of them.
         version: changes with their content.
     """
 
     files: dict[str, Path]
+    runtime: Runtime
     version: str
 
     @classmethod
-    def read(cls, folder: Path, model: str) -> "OnDevice":
+    def read(cls, folder: Path, model: str, captioners: Sequence[Captioner]) -> "OnDevice":
         """Finds the files.
 
         Args:
             folder: what ``python -m capmodel.browser export`` wrote.
             model: the one of the page: its name, or its folder.
+            captioners: the page's.
 
         Raises:
-            UserError: it is no such folder, or of another model, or ONNX Runtime Web could not be had.
+            UserError: it is no such folder, or of another model or of other weights, or ONNX Runtime Web could not be had.
         """
         export = f"python -m capmodel.browser export --model {model} --out {folder}"
         try:
@@ -47,10 +52,14 @@ class OnDevice:
             raise UserError(f"{folder} holds {there}, but the page runs {model}; write that with `{export}`.")
         if rules != description.decoding():
             raise UserError(f"{folder} is from another version of capmodel; write it again with `{export}`.")
+        there, here = described.get("weights", {}), description.fingerprints(captioners)
+        if any(there.get(part) != here.get(part) for part in ("encoder", *described["kinds"])):
+            raise UserError(f"{folder} holds other weights than the page; write it again with `{export}`.")
         if missing := [name for name, path in files.items() if not path.is_file()]:
             raise UserError(f"{folder} lacks {missing[0]}; write it again with `{export}`.")
-        files |= find_runtime()
-        return cls(files, _version(files))
+        runtime = find_runtime()
+        files |= {path.name: path for path in (runtime.script, runtime.binary)}
+        return cls(files, runtime, _version(files))
 
     def places(self, address: str) -> dict:
         """Where `assets/player/engines/browser/served_parts.js` finds them.
@@ -60,8 +69,9 @@ class OnDevice:
         """
         return {
             "model": f"{address}/{description.NAME}",
-            "script": f"{address}/{SCRIPT}",
-            "binary": {"file": f"{address}/{BINARY}", "bytes": self.files[BINARY].stat().st_size},
+            "script": f"{address}/{self.runtime.script.name}",
+            "binary": {"file": f"{address}/{self.runtime.binary.name}", "bytes": self.runtime.binary.stat().st_size},
+            "webgpu": False,
             "cache": f"capmodel on this device {self.version}",
         }
 

@@ -18,7 +18,8 @@ if os.environ.get("NPM_FAILS"):
     sys.exit("npm error code ENOTFOUND\\nnpm error network request failed")
 name, version = sys.argv[2].split("@")
 files = {{"package.json": json.dumps({{"version": version}}), "dist/ort.wasm.bundle.min.mjs": "script",
-          "dist/ort-wasm-simd-threaded.wasm": "binary", "dist/other.js": "x", "../evil": "x"}}
+          "dist/ort-wasm-simd-threaded.wasm": "binary", "dist/ort.webgpu.bundle.min.mjs": "script for both",
+          "dist/ort-wasm-simd-threaded.asyncify.wasm": "binary for both", "dist/other.js": "x", "../evil": "x"}}
 with tarfile.open(f"{{name}}-{{version}}.tgz", "w:gz") as archive:
     for path, text in files.items():
         entry = tarfile.TarInfo(f"package/{{path}}")
@@ -45,27 +46,28 @@ def asked(tmp_path, monkeypatch):
 
 def test_npm_is_asked_once(asked, tmp_path):
     for _ in range(2):
-        files = runtime.find_runtime()
-        assert [files[name].read_text() for name in (runtime.SCRIPT, runtime.BINARY)] == ["script", "binary"]
+        found = runtime.find_runtime()
+        assert (found.script.read_text(), found.binary.read_text()) == ("script", "binary")
+        found = runtime.find_runtime(webgpu=True)
+        assert (found.script.read_text(), found.binary.read_text()) == ("script for both", "binary for both")
     assert asked() == ["pack onnxruntime-web@9.8.7 --silent"]
     kept = {path.name for path in (tmp_path / "cache" / "capmodel").rglob("*") if path.is_file()}
-    assert kept == {"package.json", runtime.SCRIPT, runtime.BINARY}
+    assert kept == {"package.json", *map(str, runtime.FILES)}
 
 
 def test_that_of_developers_is_taken_if_it_has_the_version(asked, tmp_path):
     package = tmp_path / "player" / "node_modules" / "onnxruntime-web"
     (package / "dist").mkdir(parents=True)
-    for name in (runtime.SCRIPT, runtime.BINARY):
+    for name in runtime.FILES:
         (package / "dist" / name).write_text("own")
     for version, text in (("9.8.7", "own"), ("9.8.6", "binary")):
         (package / "package.json").write_text(json.dumps({"version": version}))
-        assert runtime.find_runtime()[runtime.BINARY].read_text() == text
+        assert runtime.find_runtime().binary.read_text() == text
 
 
 def test_a_package_that_was_left_incomplete_is_fetched_again(asked):
-    files = runtime.find_runtime()
-    files[runtime.BINARY].unlink()
-    assert runtime.find_runtime()[runtime.BINARY].read_text() == "binary"
+    runtime.find_runtime().binary.unlink()
+    assert runtime.find_runtime().binary.read_text() == "binary"
     assert len(asked()) == 2
 
 

@@ -1,12 +1,15 @@
 """Visitors of the page may choose that their own browser captions: what they add then is not sent to the server."""
 
+import copy
 import json
 
 import pytest
+import torch
 from playwright.sync_api import expect
 from support.samples import PHOTOS
 from support.web import captions, open_page, upload
 
+from capmodel.captioner import Captioner
 from capmodel.command_line import UserError
 from capmodel.serving.on_device import OnDevice
 
@@ -18,7 +21,7 @@ def offering(captioners, exported_models):
     """The address of a page that offers the choice."""
     from app import build_app
 
-    app, launch = build_app(captioners, on_device=OnDevice.read(exported_models, "softmax"))
+    app, launch = build_app(captioners, on_device=OnDevice.read(exported_models, "softmax", captioners))
     _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
     yield address
     app.close()
@@ -52,15 +55,26 @@ def test_without_the_files_there_is_no_choice(page):
     expect(page.locator(".on-device")).to_be_hidden()
 
 
-def test_a_folder_without_the_pages_captioner(tmp_path, exported_models):
+def test_a_folder_without_the_pages_captioner(tmp_path, captioners, exported_models):
     with pytest.raises(
         UserError, match=r"holds no captioner for browsers; write one with `python -m capmodel\.browser"
     ):
-        OnDevice.read(tmp_path, "softmax")
+        OnDevice.read(tmp_path, "softmax", captioners)
     with pytest.raises(UserError, match="holds softmax, but the page runs mine"):
-        OnDevice.read(exported_models, "mine")
+        OnDevice.read(exported_models, "mine", captioners)
     described = json.loads((exported_models / "captioner.json").read_text(encoding="utf-8"))
     described["decoding"]["beam"] += 1
     (tmp_path / "captioner.json").write_text(json.dumps(described), encoding="utf-8")
     with pytest.raises(UserError, match="is from another version of capmodel"):
-        OnDevice.read(tmp_path, "softmax")
+        OnDevice.read(tmp_path, "softmax", captioners)
+
+
+def test_a_folder_with_other_weights(exported_models, captioners):
+    """Its name is the page's, but the page's model has been trained further."""
+    trained = copy.deepcopy(captioners[2].model)
+    with torch.no_grad():
+        trained.decoder.output_bias[-1] += 1
+    others = [*captioners[:2], Captioner(trained, captioners[2].tokenizer)]
+    with pytest.raises(UserError, match="holds other weights than the page; write it again with"):
+        OnDevice.read(exported_models, "softmax", others)
+    assert OnDevice.read(exported_models, "softmax", captioners)

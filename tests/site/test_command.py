@@ -51,6 +51,20 @@ def test_one_file(asked, tmp_path, options, kinds):
     assert ("in 8 bits" in html) == small  # its captions differ: the page says so
 
 
+@pytest.mark.parametrize("form", ["", "--single"])
+def test_the_graphics_processor_is_used_only_if_wished(asked, tmp_path, form):
+    pages = []
+    for options in ("", "--webgpu"):
+        out = tmp_path / f"page{options}"
+        run(f"python -m capmodel.browser site {form} --attention softmax {options} --out {out}")
+        html = (out if form else out / "index.html").read_text(encoding="utf-8")
+        data = re.search(r'<script type="application/json" id="data">(.*?)</script>', html)[1]
+        pages.append(json.loads(data)["captioner"])
+    plain, webgpu = (page.get("runtime", page) for page in pages)
+    assert (plain["webgpu"], webgpu["webgpu"]) == (False, True)
+    assert webgpu["binary"]["bytes"] > 1.5 * plain["binary"]["bytes"]
+
+
 def test_a_folder_that_is_not_empty_is_left_alone(asked, tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(SystemExit):

@@ -100,8 +100,9 @@ def test_what_the_player_asks_is_answered_in_the_browser(browser, site_address, 
             expect(page.locator(".ways")).to_contain_text(kind.describe(grid)[0][0].text, timeout=60_000)
 
 
-def test_it_works_without_a_network_after_the_first_visit(browser, site):
-    with serve_folder(site) as address, open_context(browser, reduced_motion="reduce") as context:
+@pytest.mark.parametrize("isolated", [False, True])
+def test_it_works_without_a_network_after_the_first_visit(browser, site, isolated):
+    with serve_folder(site, isolated) as address, open_context(browser, reduced_motion="reduce") as context:
         with visit(context, address) as page:
             upload(page, DOG)
             [expected] = captions(page, 1)
@@ -111,6 +112,7 @@ def test_it_works_without_a_network_after_the_first_visit(browser, site):
         page = context.new_page()
         page.goto(address)
         expect(page.locator(".strip img").first).to_be_visible()
+        assert page.evaluate("self.crossOriginIsolated") == isolated  # the headers are kept, too
         page.locator(".strip button").nth(3).click()
         page.wait_for_selector(".frame img")
         upload(page, DOG)

@@ -12,7 +12,7 @@ from support.require import require
 from support.samples import PHOTOS
 from support.site import Handler, serve
 
-from capmodel.browser.runtime import BINARY, PACKAGE, SCRIPT
+from capmodel.browser.runtime import PACKAGE, PROCESSOR, WEBGPU
 from capmodel.output.player import PLAYER
 
 RUNTIME = PLAYER / "node_modules" / PACKAGE / "dist"
@@ -21,7 +21,7 @@ PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><s
 import { BrowserEngine } from './player/engines/browser.js';
 import { ServedParts } from './player/engines/browser/served_parts.js';
 const binary = { file: 'runtime/%s', bytes: %d };
-const parts = new ServedParts({ model: 'model/captioner.json', script: 'runtime/%s', binary });
+const parts = new ServedParts({ model: 'model/captioner.json', script: 'runtime/%s', binary, webgpu: %s });
 window.told = [];
 window.engine = new BrowserEngine(parts);
 engine.watchLoading(progress => progress && told.push(progress), new AbortController().signal);
@@ -36,7 +36,8 @@ window.itemOf = async (source, attention) => {
 class _Handler(Handler):
     extensions_map = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}  # noqa: RUF012
 
-    def __init__(self, *arguments, model: Path, isolated: bool):
+    def __init__(self, *arguments, model: Path, isolated: bool, webgpu: bool):
+        self.webgpu = webgpu
         self.folders = {"player": PLAYER, "runtime": RUNTIME, "model": model, "photos": PHOTOS}
         super().__init__(*arguments, isolated=isolated)
 
@@ -47,7 +48,9 @@ class _Handler(Handler):
     def do_GET(self) -> None:
         if self.path != "/":
             return super().do_GET()
-        page = (PAGE % (BINARY, (RUNTIME / BINARY).stat().st_size, SCRIPT)).encode()
+        edition = WEBGPU if self.webgpu else PROCESSOR
+        size = (RUNTIME / edition.binary).stat().st_size
+        page = (PAGE % (edition.binary, size, edition.script, json.dumps(self.webgpu))).encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.end_headers()
@@ -56,10 +59,10 @@ class _Handler(Handler):
 
 
 @contextmanager
-def serve_engine(model: Path, isolated: bool = False) -> Iterator[str]:
-    """The address of a page whose `engine` runs an exported model; `isolated`: with threads."""
+def serve_engine(model: Path, isolated: bool = False, webgpu: bool = False) -> Iterator[str]:
+    """The address of a page whose `engine` runs an exported model; `isolated`: with threads; `webgpu`: on the GPU."""
     require(RUNTIME.is_dir(), "The engine in the browser needs ONNX Runtime Web: npm ci in assets/player.")
-    with serve(_Handler, model=model, isolated=isolated) as address:
+    with serve(_Handler, model=model, isolated=isolated, webgpu=webgpu) as address:
         yield address
 
 

@@ -3,7 +3,7 @@
 import base64
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,12 +26,12 @@ QUIET = [
 expect.set_options(timeout=20_000)  # of 5,000 ms, a busy machine with two workers may need all
 
 
-def launch(browsers: BrowserType, *arguments: str) -> Browser:
-    """A browser; more arguments are its own."""
+def launch(browsers: BrowserType, *arguments: str, without: Sequence[str] = ()) -> Browser:
+    """A browser; more arguments are its own, `without` some of the usual ones."""
     binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     found = binary is not None or Path(browsers.executable_path).exists()
     require(found, "The tests of the page need Chromium: apt install chromium, or playwright install chromium.")
-    return browsers.launch(executable_path=binary, args=[*QUIET, *arguments])
+    return browsers.launch(executable_path=binary, args=[*(each for each in QUIET if each not in without), *arguments])
 
 
 @contextmanager

@@ -34,7 +34,7 @@ SPACE = (
     "capmodel/**/*.py",
     "assets/gallery.json",
     "assets/intro.json",
-    *(f"assets/player/{pattern}" for pattern in PLAYER_FILES),
+    *(f"assets/player/{pattern}" for pattern in (*PLAYER_FILES, "package.json")),  # it names ONNX Runtime Web's version
     "assets/photos/*.jpg",
     "assets/photos/CREDITS.md",
     "assets/models/*/config.json",

@@ -49,6 +49,7 @@ const parts = (cache = 'captioner 1') =>
     model: 'model/captioner.json',
     script: 'runtime.mjs',
     binary: { file: 'runtime.wasm', bytes: 4 },
+    webgpu: false,
     cache,
   });
 

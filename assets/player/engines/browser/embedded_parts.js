@@ -17,7 +17,7 @@ export class EmbeddedParts {
   /**
    * @param {object} parts
    * @param {Exported} parts.exported captioner.json
-   * @param {{ script: ExportedFile, binary: ExportedFile }} parts.runtime ONNX Runtime Web
+   * @param {{ script: ExportedFile, binary: ExportedFile, webgpu: boolean }} parts.runtime ONNX Runtime Web
    * @param {string} parts.worker worker.js and its modules as one classic script: a page from a file starts no other
    */
   constructor({ exported, runtime, worker }) {

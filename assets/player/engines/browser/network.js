@@ -51,9 +51,12 @@ export class Network {
    * @param {Ort} ort
    * @param {ArrayBuffer} encoder the graph
    * @param {Sizes} sizes
+   * @param {boolean} webgpu whether the backbone computes on the graphics processor, if there is one. The decoder never
+   *   does: its steps are small, and each would wait for the way there and back.
    */
-  static async load(ort, encoder, sizes) {
-    return new Network(ort, await session(ort, encoder), sizes);
+  static async load(ort, encoder, sizes, webgpu) {
+    const loaded = (webgpu && (await gpuSession(ort, encoder))) || (await session(ort, encoder));
+    return new Network(ort, loaded, sizes);
   }
 
   /** H, the length of the decoder's state. */
@@ -152,7 +155,25 @@ export class Network {
 /**
  * @param {Ort} ort
  * @param {ArrayBuffer} graph
+ * @param {'wasm' | 'webgpu'} [provider]
  * @returns {Promise<InferenceSession>}
  */
-const session = (ort, graph) =>
-  ort.InferenceSession.create(graph, { executionProviders: ['wasm'], graphOptimizationLevel: 'all' });
+const session = (ort, graph, provider = 'wasm') =>
+  ort.InferenceSession.create(graph, { executionProviders: [provider], graphOptimizationLevel: 'all' });
+
+/**
+ * The graph on the graphics processor, or null where that cannot be had: many browsers and devices have none.
+ *
+ * @param {Ort} ort
+ * @param {ArrayBuffer} graph
+ */
+async function gpuSession(ort, graph) {
+  try {
+    const found = await session(ort, graph, 'webgpu');
+    console.info('Photos are encoded on the graphics processor.');
+    return found;
+  } catch (error) {
+    console.info('Photos are encoded on the processor, since WebGPU cannot be used:', error);
+    return null;
+  }
+}

@@ -13,6 +13,7 @@ export class ServedParts {
   #model;
   #script;
   #binary;
+  #webgpu;
   #cache;
 
   /**
@@ -20,12 +21,14 @@ export class ServedParts {
    * @param {string} places.model of captioner.json
    * @param {string} places.script of ONNX Runtime Web
    * @param {ExportedFile} places.binary its WebAssembly
+   * @param {boolean} places.webgpu whether photos are encoded on the graphics processor, if there is one
    * @param {string} [places.cache] names the browser's store: another one for other files; none: nothing is kept
    */
-  constructor({ model, script, binary, cache = '' }) {
+  constructor({ model, script, binary, webgpu, cache = '' }) {
     this.#model = absolute(model);
     this.#script = absolute(script);
     this.#binary = { ...binary, file: absolute(binary.file) };
+    this.#webgpu = webgpu;
     this.#cache = cache;
   }
 
@@ -36,7 +39,7 @@ export class ServedParts {
   }
 
   get runtime() {
-    return { script: this.#script, binary: this.#binary };
+    return { script: this.#script, binary: this.#binary, webgpu: this.#webgpu };
   }
 
   worker() {

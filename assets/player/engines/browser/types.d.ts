@@ -59,8 +59,11 @@ export interface Normalization {
 /** Where the parts of the captioner are: on a server, or in the page itself. */
 export interface Parts {
   exported(): Promise<Exported>;
-  /** ONNX Runtime Web: the address of its script, or the script as a file to read; and its WebAssembly. */
-  runtime: { script: string | ExportedFile; binary: ExportedFile };
+  /**
+   * ONNX Runtime Web: the address of its script, or the script as a file to read; its WebAssembly; whether photos are
+   * encoded on the graphics processor, if there is one.
+   */
+  runtime: { script: string | ExportedFile; binary: ExportedFile; webgpu: boolean };
   /** The content of a file; `progress` is told how many bytes are here. */
   read(file: ExportedFile, progress: (bytes: number) => void): Promise<ArrayBuffer>;
   /** Starts worker.js. */
@@ -124,6 +127,7 @@ export interface Questions {
     exported: Exported;
     threads: number;
     encoder: ArrayBuffer;
+    webgpu: boolean;
   }): Promise<{ threads: number }>;
   addDecoder(question: { kind: string; prepare: ArrayBuffer; step: ArrayBuffer }): Promise<void>;
   caption(question: {

@@ -30,10 +30,10 @@ let exported;
 
 /** @type {Questions} */
 const questions = {
-  async start({ script, binary, threads, encoder, ...rest }) {
+  async start({ script, binary, threads, encoder, webgpu, ...rest }) {
     exported = rest.exported;
     ort = await loadRuntime(script, binary, threads);
-    network = await Network.load(ort, encoder, exported.sizes);
+    network = await Network.load(ort, encoder, exported.sizes, webgpu);
     tokenizer = new Tokenizer(exported);
     return { threads: ort.env.wasm.numThreads ?? 1 };
   },

@@ -98,7 +98,7 @@ export class WorkerCaptioner {
   /** @returns {Promise<Loaded>} */
   async #start() {
     const exported = await this.#parts.exported();
-    const { script, binary } = this.#parts.runtime;
+    const { script, binary, webgpu } = this.#parts.runtime;
     const [kind, graphs] = Object.entries(exported.kinds)[0];
     const wanted = [binary, exported.files.encoder, graphs.prepare, graphs.step];
     if (typeof script !== 'string') wanted.push(script);
@@ -107,7 +107,7 @@ export class WorkerCaptioner {
       this.#loaded = null;
     });
     const threads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1;
-    const question = { script: module ?? script, binary: wasm, exported, threads, encoder };
+    const question = { script: module ?? script, binary: wasm, exported, threads, encoder, webgpu };
     await client.ask('start', question, [wasm, encoder]);
     const added = client.ask('addDecoder', { kind, prepare, step }, [prepare, step]);
     await added;

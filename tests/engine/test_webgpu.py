@@ -1,0 +1,52 @@
+"""The engine on the graphics processor, as far as Chromium's own software stands in for one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import ConsoleMessage, sync_playwright
+from support.engine import ask, maps, open_engine, serve_engine
+from support.samples import PHOTOS
+from support.web import launch
+
+from capmodel.browser.export import export
+from capmodel.captioner import Captioner
+from capmodel.decoding.tokenizer import Tokenizer
+from capmodel.model.caption_model import CaptionModel
+
+DOG = PHOTOS / "dachshund-in-snow.jpg"
+# Without --disable-gpu, which other tests have: it takes WebGPU away.
+SOFTWARE = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"]
+
+
+@pytest.fixture
+def captioner(tiny_model: CaptionModel, tokenizer: Tokenizer) -> Captioner:
+    tiny_model.decoder.embedding.weight.data *= 4  # surer of its words, so that rounding decides none
+    return Captioner(tiny_model, tokenizer, precision="fp32")
+
+
+@pytest.fixture
+def exported(captioner: Captioner, tmp_path: Path) -> Path:
+    export("tiny", [captioner], tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("arguments", "device"), [(SOFTWARE, "graphics processor"), ([], "processor, since WebGPU")])
+def test_captions_are_pytorchs_with_it_and_where_there_is_none(captioner, exported, arguments, device):
+    told: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        told.append(message.text)
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright.chromium, *arguments, without=["--disable-gpu"] if arguments else [])
+        with serve_engine(exported, webgpu=True) as address, open_engine(browser, address) as page:
+            page.on("console", hear)
+            found = ask(page, "return engine.caption(sampleOf(file), '')", file=DOG.name)
+        browser.close()
+    caption = found["captions"][0]
+    expected = captioner(DOG).words
+    assert [word["text"] for word in caption["words"]] == [word.text for word in expected]
+    weights = np.stack([word.weights.ravel() for word in expected])
+    np.testing.assert_allclose(maps(caption["weights"], len(expected)), weights, atol=1e-4)
+    assert [text for text in told if text.startswith(f"Photos are encoded on the {device}")]
