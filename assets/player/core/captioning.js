@@ -81,17 +81,17 @@ export class Captioning {
   #add(files) {
     if (!files.length) return [];
     this.#answered = this.#running > 0;
-    const items = files.map((file) => {
+    this.#store.set({ stopped: false });
+    return files.map((file) => {
       const item = this.#store.add({ name: file.name || 'pasted photo', source: { file } });
       if (file.size <= this.#largest) this.#queue.push(item);
       else {
         const error = `This file is larger than ${Math.round(this.#largest / 1e6)} MB; please make it smaller.`;
         this.#store.update(item, { state: 'bad', error });
       }
+      this.#pump(); // the first is on its way while the others get their cards
       return item;
     });
-    this.#goOn();
-    return items;
   }
 
   /** @param {string} note */
@@ -108,6 +108,7 @@ export class Captioning {
    */
   addSamples(samples) {
     this.#answered = this.#running > 0;
+    this.#store.set({ stopped: false });
     /** @type {Item | undefined} */
     let present;
     for (const sample of samples) {
@@ -115,8 +116,8 @@ export class Captioning {
         ({ source }) => source && 'sample' in source && source.sample.file === sample.file,
       );
       if (!present) this.#queue.push(this.#store.add({ name: sample.file, source: { sample } }));
+      this.#pump();
     }
-    this.#goOn();
     return samples.length === 1 && present?.state === 'done' ? present : undefined;
   }
 
@@ -247,11 +248,6 @@ export class Captioning {
     const late = this.#store.state.attention !== name; // another choice in the meantime
     if (late || item.attention === name || !this.#store.items.includes(item)) return;
     this.#store.update(item, { key, captions, side, attention: name, choice: 0, steered: [] });
-  }
-
-  #goOn() {
-    this.#store.set({ stopped: false });
-    this.#pump();
   }
 
   // Starts what may start.
