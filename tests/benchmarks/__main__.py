@@ -6,9 +6,10 @@
     python -m tests.benchmarks --training        # training the decoder, over the plain loop of tutorials
     python -m tests.benchmarks --cold-start --memory    # the command line as a process
     python -m tests.benchmarks --page            # the page over the command line, twelve photos of 12 megapixels
+    python -m tests.benchmarks --site            # the page without a server, from opening to captions
     python -m tests.benchmarks --peers           # other captioners over ours
 
-The page needs what the tests need (tests/requirements.txt, and a browser: apt install chromium), the other
+The pages need what the tests need (tests/requirements.txt, and a browser: apt install chromium), the other
 captioners `pip install -r tests/benchmarks/requirements.txt`. What is printed are medians; leave the machine alone meanwhile.
 """
 
@@ -27,6 +28,7 @@ MEASURES = {
     "cold-start": ("the command line over its imports", "tests.benchmarks.process:measure_cold_start"),
     "memory": ("the command line on many photos over few", "tests.benchmarks.process:measure_memory"),
     "page": ("the page over the command line", "tests.benchmarks.page:measure_page"),
+    "site": ("the page without a server", "tests.benchmarks.site:measure_site"),
     "peers": ("other captioners over ours", "tests.benchmarks.peers:measure_peers"),
 }
 

@@ -70,9 +70,9 @@ def test_training(monkeypatch, whole):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("measure", ["attentions", "memory", "page"])
+@pytest.mark.parametrize("measure", ["attentions", "memory", "page", "site"])
 def test_the_others(request, measure):
-    if measure == "page":
+    if measure in ("page", "site"):
         request.getfixturevalue("browser")  # only where there is one
     found = bench(measure, run_process)[measure]
     assert goals(measure) <= found["ratios"].keys()

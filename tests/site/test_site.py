@@ -150,7 +150,7 @@ def test_it_is_for_everyone(browser, site_address, theme):
             expect(page.locator(".loading")).to_be_visible()
             assert serious(page, "body") == []
             for _ in range(2):
-                for width in (390, 1280):
+                for width in (390, 1280, 1920):
                     page.set_viewport_size({"width": width, "height": 900})
                     assert page.evaluate("document.documentElement.scrollWidth") <= width
                 page.locator(".strip button").first.click()
