@@ -19,7 +19,7 @@ from capmodel.resources import ASSETS, PHOTOS
 
 GALLERY, REMARKS = ASSETS / "gallery.json", ASSETS / "remarks.json"
 INTRO = ASSETS / "intro.json"
-INTRO_PHOTOS = ("surfer-on-big-wave.jpg", "photographer-with-tripod-black-and-white.jpg", "penguin-on-snow.jpg")
+INTRO_PHOTOS = ("surfer-on-big-wave.jpg", "burger-and-fries.jpg", "penguin-on-snow.jpg")
 
 
 def descriptions(credits: str) -> dict[str, str]:
