@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from capmodel import Captioner, DecodeOptions
 from capmodel.photos.folders import list_photos
@@ -105,12 +105,19 @@ def _time_page(page: Page, photos: list[Path]) -> tuple[float, float]:
 @contextmanager
 def browser_pages(address: str, count: int) -> Iterator[list[Page]]:
     """So many visitors of the page, in headless Chromium."""
-    with sync_playwright() as playwright:
-        binary = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
+    with open_browser() as browser:
         pages = [browser.new_page(viewport={"width": 1280, "height": 900}) for _ in range(count)]
         for page in pages:
             page.goto(address)
             page.wait_for_selector(".root.ready .choose")
         yield pages
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    with sync_playwright() as playwright:
+        binary = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
         browser.close()

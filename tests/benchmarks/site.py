@@ -1,17 +1,18 @@
 """The page without a server: how long until something moves, and until photos are captioned, in headless Chromium."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 from capmodel.browser.__main__ import main as write_page
 from capmodel.resources import PHOTOS
+from tests.benchmarks.page import open_browser
 from tests.support.site import serve_folder
-from tests.support.web import launch
 
 FIRST, NEXT = (PHOTOS / name for name in ("toddler-with-teddy-bear.jpg", "dachshund-in-snow.jpg"))
 STEPS = ("example caption", "first own caption", "next caption")
@@ -21,10 +22,10 @@ CAPTION = "count => document.querySelectorAll('.card:not(.waiting) p').length ==
 def measure_site(rounds: int) -> dict[str, dict[str, float]]:
     """Seconds since the page was opened (of the next caption: since its photo was added), the server on this machine."""
     times: dict[str, list[list[float]]] = {}
-    with TemporaryDirectory() as folder, sync_playwright() as playwright:
-        write_page(["site", "--out", f"{folder}/site"])
-        write_page(["site", "--single", "--out", f"{folder}/single/captioner.html"])
-        browser = launch(playwright.chromium)
+    with TemporaryDirectory() as folder, open_browser() as browser:
+        with redirect_stdout(sys.stderr):  # what is printed here is the measurement
+            write_page(["site", "--out", f"{folder}/site"])
+            write_page(["site", "--single", "--out", f"{folder}/single/captioner.html"])
         for _ in range(rounds):
             for isolated in (False, True):
                 name = "folder, threads" if isolated else "folder"
@@ -34,7 +35,6 @@ def measure_site(rounds: int) -> dict[str, dict[str, float]]:
             single = Path(folder, "single", "captioner.html").as_uri()
             with _visitor(browser) as visitor:
                 times.setdefault("single file", []).append(_time_visit(visitor, single))
-        browser.close()
     seconds = {
         f"{name}: {step}": median(values)
         for name, rows in times.items()
@@ -65,6 +65,8 @@ def _time_visit(visitor: BrowserContext, address: str) -> list[float]:
     page.wait_for_function(CAPTION, arg=2, timeout=60_000)
     times = [example, first, page.evaluate(now) - first]
     # The next visit finds what this one has left.
-    page.evaluate("Promise.race([navigator.serviceWorker?.ready, new Promise(end => setTimeout(end, 5000))]).then(() => 1)")
+    page.evaluate(
+        "Promise.race([navigator.serviceWorker?.ready, new Promise(end => setTimeout(end, 5000))]).then(() => 1)"
+    )
     page.close()
     return times
