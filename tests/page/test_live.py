@@ -68,13 +68,12 @@ def test_captions_change_with_the_picture_and_are_those_of_the_captioner(live, c
     for _ in range(60):
         shown.add(live.locator(".said-live").text_content().strip())
         live.wait_for_timeout(200)
-    pairs = [(base64.b64decode(frame), item["captions"][0]) for frame, item in live.evaluate("window.asked")[:15]]
-    said = [" ".join(word["text"] for word in caption["words"]) for _, caption in pairs]
-    assert said == [caption.text for frame, _ in pairs for caption in captioner([frame])]
-    assert Image.open(io.BytesIO(pairs[0][0])).size == (256, 256)
-    assert len(shown) >= 2
-    assert any("surfer" in text for text in shown)
-    assert any("camera" in text for text in shown)
+    frames, items = zip(*live.evaluate("window.asked"), strict=True)
+    frames = [base64.b64decode(frame) for frame in frames[:15]]
+    said = [" ".join(word["text"] for word in item["captions"][0]["words"]) for item in items]
+    assert said[:15] == [captioner(frame).text for frame in frames]
+    assert Image.open(io.BytesIO(frames[0])).size == (256, 256)
+    assert len(shown & set(said)) >= 2
 
 
 def test_a_frozen_frame_is_a_photo_like_any_other(live):
