@@ -158,6 +158,7 @@ def test_a_photo_is_removed_while_its_map_glides(browser, address):
     with open_page(browser, address) as page:
         upload(page, SURFER)
         captions(page, 1)
+        page.wait_for_selector(".words button")  # the player opens after the card
         page.evaluate(
             """() => {
                 document.querySelectorAll('.words button')[2].click();
