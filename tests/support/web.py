@@ -23,15 +23,12 @@ QUIET = [
     "--use-fake-device-for-media-stream",
 ]
 
-# Of what can be installed, the first is taken. The shell is Chromium without its own windows, and takes a third less time.
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-
 expect.set_options(timeout=20_000)  # of 5,000 ms, a busy machine with two workers may need all
 
 
 def launch(browsers: BrowserType, *arguments: str, without: Sequence[str] = ()) -> Browser:
     """A browser; more arguments are its own, `without` some of the usual ones."""
-    binary = next(filter(None, map(shutil.which, BROWSERS)), None)
+    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     found = binary is not None or Path(browsers.executable_path).exists()
     require(found, "The tests of the page need Chromium: apt install chromium, or playwright install chromium.")
     return browsers.launch(executable_path=binary, args=[*(each for each in QUIET if each not in without), *arguments])
