@@ -1,10 +1,11 @@
 """The engine on the graphics processor, as far as Chromium's own software stands in for one."""
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import ConsoleMessage, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage
 from support.engine import ask, maps, open_engine, serve_engine
 from support.samples import PHOTOS
 from support.web import launch
@@ -32,18 +33,18 @@ def exported(captioner: Captioner, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("arguments", "device"), [(SOFTWARE, "graphics processor"), ([], "processor, since WebGPU")])
-def test_captions_are_pytorchs_with_it_and_where_there_is_none(captioner, exported, arguments, device):
+def test_captions_are_pytorchs_with_it_and_where_there_is_none(
+    captioner: Captioner, exported: Path, browser: Browser, arguments: list[str], device: str
+):
     told: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
         told.append(message.text)
 
-    with sync_playwright() as playwright:
-        browser = launch(playwright.chromium, *arguments, without=["--disable-gpu"] if arguments else [])
-        with serve_engine(exported, webgpu=True) as address, open_engine(browser, address) as page:
-            page.on("console", hear)
-            found = ask(page, "return engine.caption(sampleOf(file), '')", file=DOG.name)
-        browser.close()
+    another = launch(browser.browser_type, *arguments, without=["--disable-gpu"] if arguments else [])
+    with closing(another), serve_engine(exported, webgpu=True) as address, open_engine(another, address) as page:
+        page.on("console", hear)
+        found = ask(page, "return engine.caption(sampleOf(file), '')", file=DOG.name)
     caption = found["captions"][0]
     expected = captioner(DOG).words
     assert [word["text"] for word in caption["words"]] == [word.text for word in expected]
