@@ -1,8 +1,8 @@
 /** @import { App, Engine, OfflineValue, PageValue, Panel } from './types.d.ts' */
 import { Captioning } from './core/captioning.js';
 import { calm, finder, reveal } from './core/dom.js';
+import { forget } from './core/drawing/picture.js';
 import { PhotoFiles } from './core/photo_files.js';
-import { forget } from './core/picture.js';
 import { Store } from './core/store.js';
 import { compare } from './panels/compare.js';
 import { guess } from './panels/guess.js';

@@ -29,7 +29,7 @@ from capmodel.resources import ASSETS
 
 PLAYER = ASSETS / "player"
 MAIN = "main.js"  # exports `mount`
-SCRIPTS = (MAIN, "core/*.js", "engines/offline.js", "engines/server.js", "views/*.js", "panels/*.js")  # in PLAYER
+SCRIPTS = (MAIN, "core/**/*.js", "engines/offline.js", "engines/server.js", "views/*.js", "panels/*.js")  # in PLAYER
 BROWSER_ENGINE = ("engines/browser.js", "engines/browser/**/*.js")  # for pages that caption without a server
 ON_DEVICE = ("engines/either.js", *BROWSER_ENGINE)  # for pages whose visitors may choose
 # All that a page needs. The other files in the folder are for the player's developers.

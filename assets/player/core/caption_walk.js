@@ -1,6 +1,6 @@
 /** @import { Captioned, Constants } from '../types.d.ts' */
 import { calm, make } from './dom.js';
-import { unpack } from './overlay.js';
+import { unpack } from './drawing/overlay.js';
 import { Pane } from './pane.js';
 import { WordClock } from './timeline.js';
 

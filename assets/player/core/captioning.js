@@ -3,8 +3,8 @@
 /** @import { Store } from './store.js' */
 /** @import { Kept } from './session.js' */
 import { painted } from './dom.js';
+import { forget, pictureOf } from './drawing/picture.js';
 import { Gone } from './gone.js';
-import { forget, pictureOf } from './picture.js';
 import { gone, leftOut, quoted, textOf, tooMany } from './text.js';
 
 const AT_ONCE = 6; // photos on their way, as many as browsers send at once; some are captioned together

@@ -1,6 +1,6 @@
 /** @import { Constants, Drawing, Shown } from '../types.d.ts' */
-import { drawOverlay, fitCanvas } from './canvas.js';
-import { mix } from './overlay.js';
+import { drawOverlay, fitCanvas } from './drawing/canvas.js';
+import { mix } from './drawing/overlay.js';
 
 /** A photo under a map, which glides from word to word. */
 export class Pane {

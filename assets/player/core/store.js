@@ -1,5 +1,5 @@
 /** @import { Alternative, Caption, Changed, Evidence, Item, State } from '../types.d.ts' */
-import { unpack, unpackEvidence } from './overlay.js';
+import { unpack, unpackEvidence } from './drawing/overlay.js';
 
 /** @type {State} */
 const INITIAL = {

@@ -1,7 +1,7 @@
 /** @import { Caption, Captioned, Constants, Engine, FileKind, Item, Progress, Question, Sample, Source } from '../types.d.ts' */
 /** @import { Asked, Parts, PhotoFile, PlainCaption } from './browser/types.d.ts' */
 
-import { unpackNumbers } from '../core/overlay.js';
+import { unpackNumbers } from '../core/drawing/overlay.js';
 import { textOf } from '../core/text.js';
 import { toCaption, toEvidence } from './browser/answers.js';
 import { Queue } from './browser/queue.js';

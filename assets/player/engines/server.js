@@ -1,6 +1,7 @@
 /** @import { Captioned, Engine, FileKind, Item, Source } from '../types.d.ts' */
+
+import { toJpeg } from '../core/drawing/picture.js';
 import { Gone } from '../core/gone.js';
-import { toJpeg } from '../core/picture.js';
 
 const LOST = 'The server does not answer; trying again\u2026';
 const SILENT = 'The server did not answer; please try again.';

@@ -1,6 +1,6 @@
 /** @import { App, Caption, Panel, View, WordMap } from '../types.d.ts' */
 import { busy, calm, complaint, make, setState } from '../core/dom.js';
-import { spread, unpack, unpackEvidence } from '../core/overlay.js';
+import { spread, unpack, unpackEvidence } from '../core/drawing/overlay.js';
 import { Pane } from '../core/pane.js';
 import { changedAny } from '../core/store.js';
 import { WordClock } from '../core/timeline.js';

@@ -1,6 +1,6 @@
 /** @import { App, Caption, Occlusion, Panel } from '../types.d.ts' */
 import { busy, make } from '../core/dom.js';
-import { attended } from '../core/overlay.js';
+import { attended } from '../core/drawing/overlay.js';
 import { mean, percent, textOf } from '../core/text.js';
 
 const NAME = 'Did it really look there?';

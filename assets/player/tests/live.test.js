@@ -1,8 +1,8 @@
 /** @import { Captioned } from '../types.d.ts' */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LiveLoop } from '../core/live_loop.js';
-import { Settling, STAYS_MS } from '../core/settling.js';
+import { LiveLoop } from '../core/live/loop.js';
+import { Settling, STAYS_MS } from '../core/live/settling.js';
 
 /**
  * @param {string} text

@@ -12,7 +12,7 @@ import {
   spread,
   unpack,
   unpackEvidence,
-} from '../core/overlay.js';
+} from '../core/drawing/overlay.js';
 
 const SIDES = [2, 8, 10];
 const PYTHON_VALUES = [

@@ -1,7 +1,7 @@
 /** @import { App } from '../types.d.ts' */
 import { make } from '../core/dom.js';
-import { toJpeg } from '../core/picture.js';
-import { closeCamera, openCamera } from '../core/webcam.js';
+import { toJpeg } from '../core/drawing/picture.js';
+import { closeCamera, openCamera } from '../core/live/webcam.js';
 
 /**
  * Photos are taken: with the camera in the page, or with the phone's own where the page may not use it.

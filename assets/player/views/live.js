@@ -1,11 +1,11 @@
 /** @import { App, Item } from '../types.d.ts' */
 import { CaptionWalk } from '../core/caption_walk.js';
 import { make } from '../core/dom.js';
-import { LiveLoop } from '../core/live_loop.js';
-import { toJpeg } from '../core/picture.js';
-import { Settling } from '../core/settling.js';
+import { toJpeg } from '../core/drawing/picture.js';
+import { LiveLoop } from '../core/live/loop.js';
+import { Settling } from '../core/live/settling.js';
+import { closeCamera, openCamera, watchCamera } from '../core/live/webcam.js';
 import { loading, textOf } from '../core/text.js';
-import { closeCamera, openCamera, watchCamera } from '../core/webcam.js';
 
 const WIDTH = 1280; // wished of the camera, in pixels
 const SPEED = 2.5; // of the words: half a second each

@@ -1,7 +1,7 @@
 // Files to save that a browser makes itself: capmodel/output/export.py's sheet, JSON and CSV.
 
-import { unpackNumbers } from '../../../core/overlay.js';
-import { pictureOf } from '../../../core/picture.js';
+import { unpackNumbers } from '../../../core/drawing/overlay.js';
+import { pictureOf } from '../../../core/drawing/picture.js';
 /** @import { Caption, Constants, Engine, Evidence, FileKind, Item } from '../../../types.d.ts' */
 import { textOf } from '../../../core/text.js';
 import { drawSheet } from './sheet.js';

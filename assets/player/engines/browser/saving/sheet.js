@@ -1,9 +1,9 @@
 // A sheet with the photo and a panel for each word, as capmodel/output/figure.py draws one.
 
-/** @import { Caption, Constants, Shown } from '../../../types.d.ts' */
-import { drawOverlay } from '../../../core/canvas.js';
 import { make } from '../../../core/dom.js';
-import { unpack, unpackEvidence } from '../../../core/overlay.js';
+/** @import { Caption, Constants, Shown } from '../../../types.d.ts' */
+import { drawOverlay } from '../../../core/drawing/canvas.js';
+import { unpack, unpackEvidence } from '../../../core/drawing/overlay.js';
 import { percent, textOf, times } from '../../../core/text.js';
 
 const PANEL = 320; // pixels of a panel's width

@@ -1,5 +1,5 @@
-/** @import { Constants, Shown } from '../types.d.ts' */
-import { make } from './dom.js';
+/** @import { Constants, Shown } from '../../types.d.ts' */
+import { make } from '../dom.js';
 import { evidencePixels, overlayPixels } from './overlay.js';
 
 /**

@@ -1,6 +1,6 @@
 // From the model's numbers to the overlay over the photo. The same drawing as in capmodel/output/overlay.py.
 
-/** @import { Caption, Constants, Drawing, Evidence, WordMap } from '../types.d.ts' */
+/** @import { Caption, Constants, Drawing, Evidence, WordMap } from '../../types.d.ts' */
 
 const FINE = 64; // a drawing has at least so many pixels along a side
 

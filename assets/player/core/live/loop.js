@@ -1,4 +1,4 @@
-/** @import { Captioned } from '../types.d.ts' */
+/** @import { Captioned } from '../../types.d.ts' */
 
 const FIRST_WAIT_MS = 500; // before it tries again; twice as long each time
 const LONGEST_WAIT_MS = 4000;

@@ -1,5 +1,5 @@
-/** @import { Engine, Item } from '../types.d.ts' */
-import { make } from './dom.js';
+/** @import { Engine, Item } from '../../types.d.ts' */
+import { make } from '../dom.js';
 
 const PICTURE_SIDE = 1600; // longer side of the picture that the page keeps of a photo, in pixels
 

@@ -1,5 +1,5 @@
-/** @import { Captioned } from '../types.d.ts' */
-import { textOf } from './text.js';
+/** @import { Captioned } from '../../types.d.ts' */
+import { textOf } from '../text.js';
 
 export const STAYS_MS = 1000; // a caption can be read that long at least
 const TIMES = 2; // frames in a row that must agree on another caption
