@@ -35,15 +35,15 @@ from capmodel.output.html_page import INVITATION, TITLE
 from capmodel.output.page_value import example_photos, page_value, thumbnail
 from capmodel.output.player import ON_DEVICE, PlayerFiles, player_files
 from capmodel.resources import PHOTOS
-from capmodel.serving.api_uploads import ApiUploads
 from capmodel.serving.errors import PhotoGone, Refused
-from capmodel.serving.folders import server_folder
 from capmodel.serving.jobs import Jobs
 from capmodel.serving.limits import Limits
 from capmodel.serving.on_device import OnDevice
 from capmodel.serving.protocol import Protocol
 from capmodel.serving.service import CaptionService
-from capmodel.serving.store import PhotoStore
+from capmodel.serving.storage.api_uploads import ApiUploads
+from capmodel.serving.storage.folders import server_folder
+from capmodel.serving.storage.store import PhotoStore
 
 CSS = "#player, #player .html-container { padding: 0; overflow: visible } @media (max-width: 600px) { .gradio-container .main.app { padding: 12px } }"
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]

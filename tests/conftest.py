@@ -95,7 +95,7 @@ def exported_models(captioners: list[Captioner], shared_folder: Path) -> Path:
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """A stand-in for the Hugging Face Hub, which its client asks instead."""
-    from support.hub import point_at, serve_hub
+    from support.servers.hub import point_at, serve_hub
 
     with serve_hub() as hub:
         point_at(hub.address, tmp_path / "home", monkeypatch)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard, constants
-from support.hub import point_at, settings
 from support.samples import PHOTOS
+from support.servers.hub import point_at, settings
 
 from capmodel import Captioner, DecodeOptions
 from capmodel.__main__ import main

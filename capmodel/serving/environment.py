@@ -11,7 +11,7 @@ from collections.abc import MutableMapping
 from importlib import import_module
 
 from capmodel.command_line import stop
-from capmodel.serving.folders import ServerFolder, server_folder
+from capmodel.serving.storage.folders import ServerFolder, server_folder
 
 HOST = "127.0.0.1"  # Gradio's default: this machine alone
 FIRST_PORT, PORTS = 7860, 100  # Gradio's defaults: the first that is free of so many

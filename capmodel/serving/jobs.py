@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capmodel.serving.errors import Refused, ServerClosing
-from capmodel.serving.folders import ServerFolder
 from capmodel.serving.limits import Limits
 from capmodel.serving.periodic import Periodic
+from capmodel.serving.storage.folders import ServerFolder
 
 log = logging.getLogger(__name__)
 

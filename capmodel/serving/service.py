@@ -28,7 +28,7 @@ from capmodel.serving.batching import Batcher
 from capmodel.serving.errors import ServerClosing
 from capmodel.serving.futures import result_of
 from capmodel.serving.periodic import Periodic
-from capmodel.serving.store import PhotoStore
+from capmodel.serving.storage.store import PhotoStore
 from capmodel.serving.zero_gpu import make_runner
 
 PREVIEW_SIDE = 400  # pixels

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from capmodel import Captioner, DecodeOptions
 from capmodel.photos.folders import list_photos
 from capmodel.resources import PHOTOS
-from tests.support.server import serve_page
+from tests.support.servers.page import serve_page
 
 COUNT, SIDES = 12, (4000, 3000)
 REST = 1.0  # seconds before each measurement: a processor that rested is slower at first, here and there

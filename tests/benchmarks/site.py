@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext
 from capmodel.browser.__main__ import main as write_page
 from capmodel.resources import PHOTOS
 from tests.benchmarks.page import open_browser
-from tests.support.site import serve_folder
+from tests.support.servers.folder import serve_folder
 
 FIRST, NEXT = (PHOTOS / name for name in ("toddler-with-teddy-bear.jpg", "dachshund-in-snow.jpg"))
 STEPS = ("example caption", "first own caption", "next caption")

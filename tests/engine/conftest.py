@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.engine import open_engine, serve_engine
+from support.servers.engine import open_engine, serve_engine
 
 from capmodel.captioner import Captioner
 from capmodel.photos import load_square

@@ -8,8 +8,8 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from support.engine import ask, assert_caption, maps, open_engine, serve_engine
 from support.samples import PHOTOS
+from support.servers.engine import ask, assert_caption, maps, open_engine, serve_engine
 from support.web import assert_same
 
 from capmodel.caption import CaptionedPhoto

@@ -15,7 +15,7 @@ from capmodel.output.animation import save_gif
 from capmodel.photos import load_photo
 from capmodel.resources import ASSETS, PHOTOS
 from tests.benchmarks.page import browser_pages
-from tests.support.server import serve_page
+from tests.support.servers.page import serve_page
 
 PICTURES = ASSETS / "readme"
 COUNT = 12  # photos on the page

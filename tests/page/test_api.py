@@ -15,7 +15,7 @@ from gradio_client.exceptions import AppError
 from support.samples import PHOTOS
 from support.web import assert_same
 
-from tests.support.server import serve_page
+from tests.support.servers.page import serve_page
 
 PHOTO = PHOTOS / "two-dogs-playing-on-grass.jpg"
 

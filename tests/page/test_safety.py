@@ -19,9 +19,9 @@ from support.web import captions, open_page, upload
 
 from app import build_app
 from capmodel.serving import service
-from capmodel.serving.folders import ServerFolder, server_folder
 from capmodel.serving.limits import Limits
-from tests.support.server import serve_page
+from capmodel.serving.storage.folders import ServerFolder, server_folder
+from tests.support.servers.page import serve_page
 
 
 def ask(address: str, name: str, question, component: int | None = None):

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 from support.samples import PHOTOS
-from support.subpath import serve_below
+from support.servers.subpath import serve_below
 from support.web import captions, open_page, upload
 
-from tests.support.server import serve_page
+from tests.support.servers.page import serve_page
 
 PROXIES = {
     "HTTP_PROXY": "http://127.0.0.1:9",

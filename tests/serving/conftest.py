@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from capmodel.serving.folders import ServerFolder
+from capmodel.serving.storage.folders import ServerFolder
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from capmodel.serving.jobs import Jobs
 from capmodel.serving.limits import Limits
 from capmodel.serving.protocol import Protocol
 from capmodel.serving.service import CaptionService
-from capmodel.serving.store import PhotoStore
+from capmodel.serving.storage.store import PhotoStore
 
 FIVE = sorted(PHOTOS.glob("*.jpg"))[:5]
 

@@ -16,7 +16,7 @@ from capmodel.serving import service as module
 from capmodel.serving.errors import PhotoGone, ServerClosing
 from capmodel.serving.limits import Limits
 from capmodel.serving.service import CaptionService
-from capmodel.serving.store import PhotoStore
+from capmodel.serving.storage.store import PhotoStore
 
 FIVE = sorted(PHOTOS.glob("*.jpg"))[:5]
 LETTER = b"\xff\xd8\xff Dear reader"  # begins as a JPEG does

@@ -14,7 +14,7 @@ from support.samples import PHOTOS, ROOT
 
 from capmodel.serving import zero_gpu
 from capmodel.serving.service import CaptionService
-from capmodel.serving.store import PhotoStore
+from capmodel.serving.storage.store import PhotoStore
 
 
 @pytest.fixture
@@ -88,8 +88,8 @@ def test_everything_is_computed_where_the_gpu_is(spaces, ask, tiny_captioner):
 
 def test_elsewhere_the_package_is_not_imported(tmp_path):
     code = (
-        "import sys; from capmodel import Captioner; from capmodel.serving.folders import ServerFolder; "
-        "from capmodel.serving.service import CaptionService; from capmodel.serving.store import PhotoStore; "
+        "import sys; from capmodel import Captioner; from capmodel.serving.storage.folders import ServerFolder; "
+        "from capmodel.serving.service import CaptionService; from capmodel.serving.storage.store import PhotoStore; "
         f"CaptionService([Captioner.from_pretrained()], PhotoStore(ServerFolder({str(tmp_path)!r}))).close(); "
         "print('spaces' in sys.modules)"
     )

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from support.engine import RUNTIME
 from support.require import require
-from support.site import serve_folder
+from support.servers.engine import RUNTIME
+from support.servers.folder import serve_folder
 
 from capmodel.browser import description
 from capmodel.browser.examples import captioned_examples

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 from support.access import serious
 from support.samples import PHOTOS
-from support.site import serve_folder
+from support.servers.folder import serve_folder
 from support.web import captions, open_context, open_page, upload, visit
 
 from capmodel.captioner import Captioner

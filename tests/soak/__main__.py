@@ -39,7 +39,7 @@ from tempfile import TemporaryDirectory
 
 from tests.soak.report import Sample, Schedule, Tally, as_text, memory_of, size_of, summarize
 from tests.soak.visitor import visit
-from tests.support.server import serve_page
+from tests.support.servers.page import serve_page
 
 RETENTION_MINUTES = 1.0
 REST_EVERY = 300.0  # seconds; more where photos are kept for so long that visitors would be away for most of the time

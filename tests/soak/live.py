@@ -20,8 +20,8 @@ from playwright.sync_api import Page, sync_playwright
 from capmodel.resources import PHOTOS
 from tests.soak.report import memory_of
 from tests.support.film import write_film
-from tests.support.server import serve_page
-from tests.support.site import serve_folder
+from tests.support.servers.folder import serve_folder
+from tests.support.servers.page import serve_page
 
 INTERVAL = 15  # seconds
 WARM_UP = 5

@@ -24,7 +24,7 @@ from capmodel.photos.folders import list_photos
 from capmodel.resources import PHOTOS
 from tests.benchmarks.page import browser_pages
 from tests.soak.uploads import peak_memory, run_uploads
-from tests.support.server import serve_page
+from tests.support.servers.page import serve_page
 
 LONGEST = 600  # seconds, after which it gives up
 

@@ -10,7 +10,7 @@ import numpy as np
 from playwright.sync_api import Browser, Page
 from support.require import require
 from support.samples import PHOTOS
-from support.site import Handler, serve
+from support.servers.folder import Handler, serve
 
 from capmodel.browser.runtime import PACKAGE, PROCESSOR, WEBGPU
 from capmodel.output.player import PLAYER

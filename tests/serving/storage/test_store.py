@@ -17,7 +17,7 @@ from capmodel import PhotoError
 from capmodel.photos import load_photo, may_be_photo
 from capmodel.serving.errors import PhotoGone, Refused
 from capmodel.serving.limits import Limits
-from capmodel.serving.store import PhotoStore
+from capmodel.serving.storage.store import PhotoStore
 
 FIVE = sorted(PHOTOS.glob("*.jpg"))[:5]
 SIZES = [photo.stat().st_size for photo in FIVE]
@@ -276,7 +276,7 @@ def test_a_full_disk_leaves_nothing(make_store, monkeypatch):
                 raise OSError(28, "No space left on device")
             return real(self, data[:20_000])
 
-    monkeypatch.setattr("capmodel.serving.upload.os.fdopen", lambda number, *given, **more: Full(number, "wb"))
+    monkeypatch.setattr("capmodel.serving.storage.upload.os.fdopen", lambda number, *given, **more: Full(number, "wb"))
     with pytest.raises(OSError, match="No space"):
         store.add_file(FIVE[0])
     assert store.files() == []

@@ -18,7 +18,7 @@ from support.web import assert_same, captions, open_page, upload
 from capmodel.serving import protocol
 from capmodel.serving.limits import Limits
 from capmodel.serving.service import CaptionService
-from capmodel.serving.store import PhotoStore
+from capmodel.serving.storage.store import PhotoStore
 
 SURFER, DOG = PHOTOS / "surfer-standing-on-beach.jpg", PHOTOS / "two-dogs-playing-on-grass.jpg"
 

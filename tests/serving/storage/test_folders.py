@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from support.samples import ROOT
 
-from capmodel.serving.folders import ServerFolder
+from capmodel.serving.storage.folders import ServerFolder
 
 OTHER = """
 import sys, time
-from capmodel.serving.folders import ServerFolder
+from capmodel.serving.storage.folders import ServerFolder
 folder = ServerFolder(sys.argv[1])
 folder.make("photos").joinpath("photo").write_text("private")
 print(folder.path, flush=True)

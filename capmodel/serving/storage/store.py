@@ -18,11 +18,11 @@ from typing import NoReturn, TypeVar
 
 from capmodel.photos import PhotoError
 from capmodel.serving.errors import PhotoGone, Refused, ServerClosing
-from capmodel.serving.folders import ServerFolder
 from capmodel.serving.futures import result_of
 from capmodel.serving.limits import Limits
 from capmodel.serving.periodic import Periodic
-from capmodel.serving.upload import START, Upload
+from capmodel.serving.storage.folders import ServerFolder
+from capmodel.serving.storage.upload import START, Upload
 
 log = logging.getLogger(__name__)
 
