@@ -1,6 +1,5 @@
 """The page against the command line: twelve photos of 12 megapixels, on the same machine."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from capmodel import Captioner, DecodeOptions
 from capmodel.photos.folders import list_photos
 from capmodel.resources import PHOTOS
+from tests.support.chromium import launch
 from tests.support.servers.page import serve_page
 
 COUNT, SIDES = 12, (4000, 3000)
@@ -117,7 +117,6 @@ def browser_pages(address: str, count: int) -> Iterator[list[Page]]:
 def open_browser() -> Iterator[Browser]:
     """Headless Chromium."""
     with sync_playwright() as playwright:
-        binary = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
+        browser = launch(playwright.chromium)
         yield browser
         browser.close()

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage
+from support.chromium import launch
 from support.samples import PHOTOS
 from support.servers.engine import ask, maps, open_engine, serve_engine
-from support.web import launch
 
 from capmodel.browser.export import export
 from capmodel.captioner import Captioner

@@ -10,7 +10,6 @@ only, for memory is read in /proc.
 """
 
 import argparse
-import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,18 +18,13 @@ from playwright.sync_api import Page, sync_playwright
 
 from capmodel.resources import PHOTOS
 from tests.soak.report import memory_of
+from tests.support.chromium import launch
 from tests.support.film import write_film
 from tests.support.servers.folder import serve_folder
 from tests.support.servers.page import serve_page
 
 INTERVAL = 15  # seconds
 WARM_UP = 5
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-)
 COUNT = """() => {   // frames that were asked about, and pictures that were shown
     window.asked = window.shown = 0;
     const [post, ask] = [Worker.prototype.postMessage, window.fetch];
@@ -82,10 +76,7 @@ def main() -> None:
         else:
             address, _ = stack.enter_context(serve_page())
         playwright = stack.enter_context(sync_playwright())
-        binary = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(
-            executable_path=binary, args=[*ARGUMENTS, f"--use-file-for-fake-video-capture={film}"]
-        )
+        browser = launch(playwright.chromium, f"--use-file-for-fake-video-capture={film}")
         stack.callback(browser.close)
         page = browser.new_context(permissions=["camera"]).new_page()
         page.goto(address)

@@ -1,6 +1,5 @@
 """One visitor of the soak: a browser of its own, and a random choice of actions until the time is over."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +10,12 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 from tests.soak.actions import ACTIONS, SAVED, saving
 from tests.soak.hands import Skipped
 from tests.soak.report import Schedule, Tally
+from tests.support.chromium import launch
 
 PAUSE = 0.3, 3.0  # seconds between two actions
 AT_ONCE = 60_000  # ms that the browser may take for what needs no answer, on a busy machine
 STAY = 60, 600  # seconds until a visitor leaves, and another one comes
 SCREENS = [(1280, 900), (1280, 900), (1920, 1080), (390, 844)]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--use-fake-ui-for-media-stream",  # a camera without a camera
-    "--use-fake-device-for-media-stream",
-]
 CHOICES = {action.__name__: (action, often) for action, often in ACTIONS.items()}
 CHOICES |= {f"save_{kind}": (saving(kind), often) for kind, often in SAVED.items()}
 NAMES, WEIGHTS = list(CHOICES), [often for _, often in CHOICES.values()]
@@ -35,8 +29,7 @@ def visit(address: str, began: float, until: float, schedule: Schedule, seed: st
     random, tally = Random(seed), Tally()
 
     with sync_playwright() as playwright:
-        binary = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=binary, args=ARGUMENTS)
+        browser = launch(playwright.chromium)
         while time.monotonic() < until:
             time.sleep(schedule.left_of_rest(time.monotonic() - began))
             now = time.monotonic()

@@ -2,41 +2,24 @@
 
 import base64
 import io
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from support.chromium import installed, launch
 from support.require import require
 
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]
-
 expect.set_options(timeout=20_000)  # of 5,000 ms, a busy machine with two workers may need all
-
-
-def launch(browsers: BrowserType, *arguments: str, without: Sequence[str] = ()) -> Browser:
-    """A browser; more arguments are its own, `without` some of the usual ones."""
-    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    found = binary is not None or Path(browsers.executable_path).exists()
-    require(found, "The tests of the page need Chromium: apt install chromium, or playwright install chromium.")
-    return browsers.launch(executable_path=binary, args=[*(each for each in QUIET if each not in without), *arguments])
 
 
 @contextmanager
 def start_browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
+        message = "The tests of the page need Chromium: apt install chromium, or playwright install chromium."
+        require(installed(playwright.chromium), message)
         browser = launch(playwright.chromium)
         yield browser
         browser.close()
