@@ -3,7 +3,9 @@
 import asyncio
 import io
 import json
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,13 +158,13 @@ def test_a_file_shows_only_so_many_photos(make_protocol):
 
 def test_jobs_that_wait_hold_photos_no_longer_than_promised(make_protocol, monkeypatch):
     """But one in the making keeps its own."""
-    protocol = make_protocol(retention_seconds=1)
-    waits = []
+    protocol = make_protocol()
+    store = protocol.service.store
+    making, outdated = threading.Event(), threading.Event()
 
     def export(photos, kind, file, progress):
-        waits.append(kind)
-        if len(waits) == 1:
-            time.sleep(2.5)
+        making.set()
+        assert outdated.wait(10)
         file.write_text(str([photo.name for photo in photos]))
 
     monkeypatch.setattr("capmodel.serving.protocol.export", export)
@@ -171,6 +173,10 @@ def test_jobs_that_wait_hold_photos_no_longer_than_promised(make_protocol, monke
         ask(protocol, "make_file", {"kind": "json", "photos": [{"key": key, "name": "x"}]})["job"]
         for key in (first, second)
     ]
+    assert making.wait(10)
+    monkeypatch.setattr(store, "limits", replace(store.limits, retention_seconds=0))
+    store.sweep()
+    outdated.set()
     until, states = time.monotonic() + 10, []
     for job in jobs:
         while "done" in (state := ask(protocol, "file_state", {"job": job})):
@@ -179,8 +185,8 @@ def test_jobs_that_wait_hold_photos_no_longer_than_promised(make_protocol, monke
         states.append(state)
     assert "url" in states[0]
     assert states[1] == {"gone": True}
-    assert not protocol.service.store._held
-    assert not protocol.service.store._kept
+    assert not store._held
+    assert not store._kept
 
 
 def test_held_for_a_file_it_is_not_driven_out(make_protocol, monkeypatch):
