@@ -4,7 +4,7 @@ import asyncio
 import io
 import shutil
 import threading
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -214,23 +214,24 @@ def test_photos_that_are_held_are_not_driven_out(make_store):
     assert len(store.files()) == 2
 
 
-def gone_by(store: PhotoStore, count: int, seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while len(store.files()) > count:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def outdate(store: PhotoStore) -> None:
+    """All photos are older than they may become."""
+    store.limits = replace(store.limits, retention_seconds=0)
+    store.sweep()
 
 
 def test_photos_leave_in_time_but_for_those_in_use(make_store):
-    store = make_store(retention_seconds=0.3)
+    store = make_store()
     used, waiting, other = (store.add_file(photo) for photo in FIVE[:3])
     store.hold([used], past_retention=True)
     store.hold([waiting])  # for a file that is not yet in the making
-    gone_by(store, 1)
+    outdate(store)
+    assert store.files() == [store.path(used)]
     assert store.read(used)
     store.release([waiting])
     store.release([used], past_retention=True)
-    gone_by(store, 0)
+    store.sweep()
+    assert not store.files()
     with pytest.raises(PhotoGone):
         store.read(other)
     assert not store._held
@@ -238,7 +239,7 @@ def test_photos_leave_in_time_but_for_those_in_use(make_store):
 
 
 def test_one_file_that_cannot_be_deleted_keeps_no_other(make_store, monkeypatch, caplog):
-    store = make_store(retention_seconds=0.4)
+    store = make_store()
     photos = [store.add_file(photo) for photo in FIVE[:3]]
     stuck, real = store.path(photos[0]), Path.unlink
 
@@ -249,9 +250,10 @@ def test_one_file_that_cannot_be_deleted_keeps_no_other(make_store, monkeypatch,
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", unlink)
-        gone_by(store, 1)
+        outdate(store)
         assert store.files() == [stuck]
-    gone_by(store, 0)  # tried again
+    store.sweep()  # tries again
+    assert not store.files()
     assert caplog.text.count("could not be deleted") == 1
 
 
