@@ -8,9 +8,9 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from support.captions import assert_same
 from support.samples import PHOTOS
 from support.servers.engine import ask, assert_caption, maps, open_engine, serve_engine
-from support.web import assert_same
 
 from capmodel.caption import CaptionedPhoto
 from capmodel.decoding.options import DecodeOptions

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from support.captions import assert_same
 from support.samples import PHOTOS
-from support.web import assert_same
 
 from tests.support.servers.page import serve_page
 

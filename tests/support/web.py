@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from support.chromium import installed, launch
@@ -103,13 +102,3 @@ def count_changes(page: Page, selector: str) -> int:
         }""",
         selector,
     )
-
-
-def assert_same(found: dict, expected: dict) -> None:
-    """That two captions `as_dict` are the same: batches of other sizes differ in the last digits."""
-    assert found["caption"] == expected["caption"]
-    for one, other in zip(found["words"], expected["words"], strict=True):
-        assert one["word"] == other["word"]
-        assert one["probability"] == pytest.approx(other["probability"], abs=2e-4)
-        np.testing.assert_allclose(one["attention"], other["attention"], atol=1e-5)
-        assert [text for text, _ in one["alternatives"]] == [text for text, _ in other["alternatives"]]

@@ -12,8 +12,9 @@ import av
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
+from support.captions import assert_same
 from support.samples import PHOTOS
-from support.web import assert_same, captions, open_page, upload
+from support.web import captions, open_page, upload
 
 from capmodel.serving import protocol
 from capmodel.serving.limits import Limits
