@@ -133,8 +133,7 @@ def visitor(browser):
 @pytest.fixture
 def page(visitor, address):
     """The page, freshly opened, as if for the first time."""
-    from support.web import forget, visit
+    from support.web import visit
 
-    with visit(visitor, address) as page:
+    with visit(visitor, address, anew=True) as page:
         yield page
-    forget(visitor, address)

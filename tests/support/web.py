@@ -33,9 +33,15 @@ def open_context(browser: Browser, **options) -> Iterator[BrowserContext]:
 
 
 @contextmanager
-def visit(context: BrowserContext, address: str) -> Iterator[Page]:
-    """A page at an address; on leaving, that nothing went wrong in it and that it asked nobody else for anything."""
+def visit(context: BrowserContext, address: str, *, anew: bool = False) -> Iterator[Page]:
+    """A page at an address; on leaving, that nothing went wrong in it and that it asked nobody else for anything.
+
+    Args:
+        anew: the browser forgets earlier visits. A context of its own would also forget the scripts.
+    """
     page = context.new_page()
+    if anew:
+        forget(page, address)
     problems, outside = [], []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: message.type == "error" and problems.append(message.text))
@@ -56,12 +62,10 @@ def open_page(browser: Browser, address: str, **context_options) -> Iterator[Pag
         yield page
 
 
-def forget(context: BrowserContext, address: str) -> None:
-    """Takes away what a page has stored in the browser."""
-    page = context.new_page()
+def forget(page: Page, address: str) -> None:
+    """Takes away what pages at an address have stored in the browser."""
     question = {"origin": address.rstrip("/"), "storageTypes": "all"}
-    context.new_cdp_session(page).send("Storage.clearDataForOrigin", question)
-    page.close()
+    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", question)
 
 
 def upload(page: Page, files) -> None:
