@@ -7,7 +7,6 @@ import time
 import numpy as np
 import pytest
 from support.asynchronous import result_of
-from support.captions import assert_same
 from support.samples import PHOTOS
 
 from capmodel import PhotoError
@@ -210,8 +209,7 @@ def test_a_photo_passes_the_backbone_once(serve, captioners, monkeypatch):
     # And with the same numbers.
     square = captioners[0].load_square(FIVE[0])
     grid = captioners[0].encode([square])
-    expected = captioners[2].describe(grid, module.DecodeOptions(candidates=3))[0][0]
-    assert_same(candidates[0].as_dict(), expected.as_dict())
+    assert candidates[0].as_dict() == captioners[2].describe(grid, module.DecodeOptions(candidates=3))[0][0].as_dict()
     expected = captioners[1].describe(grid, prefixes=[" ".join(words[:2])])[0][0]
     assert steered.text == expected.text
     np.testing.assert_allclose(steered.words[-1].weights, expected.words[-1].weights, atol=1e-6)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from support.asynchronous import result_of
-from support.captions import assert_same
 from support.samples import PHOTOS, ROOT
 
 from capmodel.serving import zero_gpu
@@ -81,7 +80,7 @@ def test_everything_is_computed_where_the_gpu_is(spaces, ask, tiny_captioner):
         patch.delenv("SPACES_ZERO_GPU")
         own = ask(tiny_captioner)
     assert not spaces
-    assert_same(lent[0].as_dict(), own[0].as_dict())
+    assert lent[0].as_dict() == own[0].as_dict()
     assert [each.text for each in lent[1]] == [each.text for each in own[1]]
     assert lent[2].text == own[2].text
     np.testing.assert_allclose(lent[3].after, own[3].after)

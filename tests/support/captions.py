@@ -21,9 +21,7 @@ def make_caption(*maps: np.ndarray) -> Caption:
 
 
 def assert_same(found: dict, expected: dict) -> None:
-    """That two captions `as_dict` are the same. Their last digits may differ: sums are rounded in another order in batches of
-    other sizes, and on some processors wherever else their numbers lie in memory.
-    """
+    """That two captions `as_dict` are the same: batches of other sizes differ in the last digits."""
     assert found["caption"] == expected["caption"]
     for one, other in zip(found["words"], expected["words"], strict=True):
         assert one["word"] == other["word"]

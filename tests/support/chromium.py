@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserType
 
 # Chromium 156 loads two pages of its own for every window, for what drops down from the address bar. They take half a
-# second of a processor, as much as the window itself. This list replaces Playwright's own, whose names follow.
+# second of a processor, as much as the window itself. The list replaces Playwright's own, of which the last five are kept.
 UNUSED = "WebUIOmniboxPopup,WebUIOmniboxAimPopup,HttpsUpgrades,LensOverlay,MediaRouter,OptimizationHints,PaintHolding"
 ARGUMENTS = (
     "--no-sandbox",

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from support.captions import assert_same
 from support.samples import PHOTOS
 
 from capmodel import Captioner, CaptionModel, DecodeOptions
@@ -32,7 +31,7 @@ def test_a_bundled_model_is_the_same_and_smaller(tiny_captioner, sparse, tmp_pat
     run(sparse, tmp_path)
     options = DecodeOptions(max_tokens=8)
     found = Captioner.from_pretrained(tmp_path / "models" / "sparse")(PHOTO, options)[0]
-    assert_same(found.as_dict(), Captioner.from_pretrained(tmp_path / "trained")(PHOTO, options)[0].as_dict())
+    assert found.as_dict() == Captioner.from_pretrained(tmp_path / "trained")(PHOTO, options)[0].as_dict()
     small, whole = (tmp_path / name / "model.safetensors" for name in ("models/sparse", "trained"))
     assert small.stat().st_size < whole.stat().st_size / 2
     assert [each.attention_kind for each in Captioner.family(tmp_path / "models" / "base")] == ["softmax", "sparsemax"]

@@ -393,7 +393,7 @@ def test_intervals_know_that_words_of_a_photo_hang_together():
 def test_nothing_is_hidden_in_photos_if_not_wanted(lively, tmp_path):
     shapes = make_shapes(tmp_path / "shapes", photos=30)
     lively.save_pretrained(tmp_path / "tiny")
-    limits = ["--captions", "3", "--cells", "1", "--in-photo", "0", "--photo-curves", "0"]
+    limits = ["--captions", "5", "--cells", "1", "--in-photo", "0", "--photo-curves", "0"]
     main(["--data", str(shapes), *limits, "--model", str(tmp_path / "tiny"), "--out", str(tmp_path)])
     found = json.loads((tmp_path / "faithfulness.json").read_text())["models"]["tiny"]
     assert (found["photo"], found["photo_curves"]) == ({}, None)
@@ -403,19 +403,19 @@ def test_nothing_is_hidden_in_photos_if_not_wanted(lively, tmp_path):
 def test_the_command_writes_numbers_and_a_figure(lively, tmp_path, capsys):
     shapes = make_shapes(tmp_path / "shapes", photos=30)
     lively.save_pretrained(tmp_path / "tiny")
-    command = ["--data", str(shapes), "--captions", "3", "--cells", "1", "--out", str(tmp_path / "out")]
+    command = ["--data", str(shapes), "--captions", "5", "--cells", "1", "--out", str(tmp_path / "out")]
     main([*command, "--model", str(tmp_path / "tiny")])
     report = json.loads((tmp_path / "out" / "faithfulness.json").read_text())
-    assert report["settings"]["captions"] == 3
+    assert report["settings"]["captions"] == 5
     assert report["versions"]["captum"]
     found = report["models"]["tiny"]
-    assert found["photos"] == 3
+    assert found["photos"] == 5
     assert found["counts"] == [0, 1, 2, 4]
     assert set(found["grid"]) == set(RANKINGS)
     assert 1 <= found["effective_cells"]["mean"] <= 4
     assert found["path_error"] < 0.05
     assert set(found["seconds_per_caption"]) == set(OF_WORDS)
-    assert found["photo_curves"]["photos"] == 3
+    assert found["photo_curves"]["photos"] == 5
     first = Image.open(tmp_path / "out" / "faithfulness.png").size
 
     capsys.readouterr()

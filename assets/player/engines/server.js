@@ -1,5 +1,4 @@
 /** @import { Captioned, Engine, FileKind, Item, Source } from '../types.d.ts' */
-
 import { toJpeg } from '../core/drawing/picture.js';
 import { Gone } from '../core/gone.js';
 

@@ -1,7 +1,7 @@
 // A sheet with the photo and a panel for each word, as capmodel/output/figure.py draws one.
 
-import { make } from '../../../core/dom.js';
 /** @import { Caption, Constants, Shown } from '../../../types.d.ts' */
+import { make } from '../../../core/dom.js';
 import { drawOverlay } from '../../../core/drawing/canvas.js';
 import { unpack, unpackEvidence } from '../../../core/drawing/overlay.js';
 import { percent, textOf, times } from '../../../core/text.js';
