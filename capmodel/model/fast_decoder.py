@@ -152,9 +152,11 @@ class _TokenGates:
         """Tokens, of any shape -> gates (..., 4H)."""
         if self._lazy:
             new = tokens[~self._known[tokens]].unique()
-            if len(new):
-                self._gates[new] = self._linear(self._embedding[new])
-                self._known[new] = True
+            for token in new.tolist():
+                # One by one: some processors round a product of few rows differently from one of many (AVX2's kernels for
+                # 16-bit weights do), so a token's gates would depend on which tokens were first read with it.
+                self._gates[token] = self._linear(self._embedding[token : token + 1])[0]
+            self._known[new] = True
         return self._gates[tokens]
 
 
