@@ -1,4 +1,4 @@
-"""Makes timm importable beside a torchvision that was built for another torch.
+"""Makes timm importable beside a torchvision that was built for another torch, and quickly.
 
 The registry's torchvision wheel is built for CUDA. Beside a CPU-only torch its
 C++ library does not load, its operators are never registered, and ``import
@@ -6,8 +6,16 @@ torchvision``, which timm runs, fails with ``operator torchvision::nms does not
 exist``. timm's ResNets and DenseNets call none of those operators, so it is enough
 to declare the two that torchvision's Python code looks up on import.
 
-``capmodel.model`` and ``train`` import this module before they import timm. If torchvision works, it changes nothing.
+Both packages also import PyTorch's compiler, which nothing here uses.
+
+``capmodel.model`` and ``train`` import this module before they use timm. If torchvision works, it declares nothing.
 """
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -38,4 +46,37 @@ def declare_missing_operators() -> bool:
     return True
 
 
-declare_missing_operators()
+@contextmanager
+def without_compiler() -> Iterator[None]:
+    """Keeps torch._dynamo, PyTorch's compiler, from being imported.
+
+    On import, torchvision only asks it for a function that it will not call, and timm marks methods of NaFlexViT, which
+    is none of our backbones, as not to be compiled. Who compiles something later imports the compiler then.
+    """
+    if "torch._dynamo" in sys.modules:
+        yield
+        return
+    stand_ins = {name: ModuleType(name) for name in ("torch._dynamo", "torch._dynamo.utils")}
+    stand_ins["torch._dynamo"].disable = _as_it_is  # pyright: ignore[reportAttributeAccessIssue]
+    stand_ins["torch._dynamo.utils"].is_compile_supported = _is_compile_supported  # pyright: ignore[reportAttributeAccessIssue]
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+
+
+def _as_it_is(function: Callable | None = None, *_: Any, **__: Any) -> Callable:
+    return function or _as_it_is
+
+
+def _is_compile_supported(device_type: str) -> bool:
+    from torch._dynamo.utils import is_compile_supported  # by now the real one
+
+    return is_compile_supported(device_type)
+
+
+with without_compiler():
+    declare_missing_operators()
+    import timm  # noqa: F401

@@ -1,4 +1,4 @@
-"""timm can be imported whether torchvision fits torch or not."""
+"""timm can be imported whether torchvision fits torch or not, and without PyTorch's compiler."""
 
 import subprocess
 import sys
@@ -6,6 +6,20 @@ import sys
 
 def test_package_imports_in_a_new_process():
     subprocess.run([sys.executable, "-c", "import capmodel.compat, timm, torchvision"], check=True, timeout=120)
+
+
+def test_the_compiler_is_imported_by_those_who_compile():
+    code = """
+import sys
+import torch
+import capmodel.captioner, timm, torchvision
+assert not [name for name in sys.modules if name.startswith(("torch._dynamo", "torch._inductor"))]
+compiled = torch.compile(lambda numbers: numbers + 1, backend="eager")
+assert compiled(torch.zeros(2)).tolist() == [1, 1]
+assert torchvision.ops.roi_align.__globals__["is_compile_supported"]("cpu")
+assert "torch._dynamo.eval_frame" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_imports_run_one_way():
@@ -21,6 +35,7 @@ def test_a_torchvision_without_operators_is_mended(tmp_path):
     (package / "__init__.py").write_text(
         "import torch\n@torch.library.register_fake('torchvision::nms')\ndef nms(dets, scores, iou_threshold): ...\n"
     )
+    (tmp_path / "timm.py").touch()  # compat imports it next, which asks more of torchvision than is there
     stand_in = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
     broken = subprocess.run([sys.executable, "-c", stand_in + "import torchvision"], capture_output=True, text=True)
     assert "torchvision::nms does not exist" in broken.stderr

@@ -12,8 +12,9 @@ from capmodel.resources import ASSETS, PHOTOS
 from tests.benchmarks.photos import plain_encoder, time_in_turn, to_pixels
 
 FEW, MANY = 10, 1000  # photos
-# What a program with a network of timm's has to import; compat.py lets timm be imported where torchvision is broken.
-IMPORTS = f"exec(open({compat.__file__!r}).read()); import torch, timm"
+# What a program with a network of timm's imports, PyTorch's compiler included; compat.py lets timm be imported where
+# torchvision is broken.
+IMPORTS = f"import torch._dynamo; exec(open({compat.__file__!r}).read()); import timm"
 # Runs a command, and prints the peak of its memory.
 IN_BETWEEN = """
 import resource, subprocess, sys
