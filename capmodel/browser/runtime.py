@@ -86,6 +86,8 @@ def _fetch(version: str, folder: Path) -> None:
         wanted = {"package/package.json", *(f"package/dist/{name}" for name in FILES)}
         with tarfile.open(archives[0]) as archive:
             members = [member for member in archive if member.name in wanted]
-            archive.extractall(place, members, filter="data")
+            # As Python's documentation has it for 3.11.0 to 3.11.3, which have no filters.
+            archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
+            archive.extractall(place, members)
         shutil.rmtree(folder, ignore_errors=True)  # an incomplete one
         (Path(place) / "package").replace(folder)
