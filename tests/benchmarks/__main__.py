@@ -9,7 +9,7 @@
     python -m tests.benchmarks --site            # the page without a server, from opening to captions
     python -m tests.benchmarks --peers           # other captioners over ours
 
-The pages need what the tests need (tests/requirements.txt, and a browser: apt install chromium), the other
+The pages need what the tests need (tests/requirements.txt, and a browser: apt install chromium-headless-shell), the other
 captioners `pip install -r tests/benchmarks/requirements.txt`. What is printed are medians; leave the machine alone meanwhile.
 """
 

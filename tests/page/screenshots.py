@@ -1,6 +1,6 @@
 """Renews the README's pictures of the page, after the model or the page has changed.
 
-pip install -r tests/requirements.txt   # a browser is needed too: apt install chromium
+pip install -r tests/requirements.txt   # a browser is needed too: apt install chromium-headless-shell
 python -m tests.page.screenshots
 """
 

@@ -17,7 +17,9 @@ expect.set_options(timeout=20_000)  # of 5,000 ms, a busy machine with two worke
 @contextmanager
 def start_browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        message = "The tests of the page need Chromium: apt install chromium, or playwright install chromium."
+        message = (
+            "The tests of the page need Chromium: apt install chromium-headless-shell, or playwright install chromium."
+        )
         require(installed(playwright.chromium), message)
         browser = launch(playwright.chromium)
         yield browser
