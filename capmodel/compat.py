@@ -14,12 +14,14 @@ Both packages also import PyTorch's compiler, which nothing here uses.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import torch
 
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+_COMPILER, _UTILS = "torch._dynamo", "torch._dynamo.utils"
 _library: torch.library.Library | None = None  # the operators exist only as long as this object
 
 
@@ -46,24 +48,42 @@ def declare_missing_operators() -> bool:
     return True
 
 
+class _StandIn(ModuleType):
+    """A module that is imported when somebody asks for more than a few of its functions."""
+
+    def __init__(self, name: str, **functions: Callable):
+        super().__init__(name)
+        vars(self).update(functions)
+
+    def __getattr__(self, name: str) -> Any:
+        # Python and its tools look for such names in every module; that of a package's folder means a module in it is next.
+        if name.startswith("__") and (self.__name__, name) != (_COMPILER, "__path__"):
+            raise AttributeError(name)
+        _remove_stand_ins()
+        return getattr(import_module(self.__name__), name)
+
+
 @contextmanager
 def without_compiler() -> Iterator[None]:
-    """Keeps torch._dynamo, PyTorch's compiler, from being imported.
+    """Does not import torch._dynamo, PyTorch's compiler, for those who only mention it.
 
-    On import, torchvision only asks it for a function that it will not call, and timm marks methods of NaFlexViT, which
-    is none of our backbones, as not to be compiled. Who compiles something later imports the compiler then.
+    On import, torchvision asks it for a function that it calls when it compiles, and timm marks a method of NaFlexViT,
+    which is none of our backbones, as not to be compiled. Whoever asks for more gets the compiler.
     """
-    if "torch._dynamo" in sys.modules:
+    if _COMPILER in sys.modules:
         yield
         return
-    stand_ins = {name: ModuleType(name) for name in ("torch._dynamo", "torch._dynamo.utils")}
-    stand_ins["torch._dynamo"].disable = _as_it_is  # pyright: ignore[reportAttributeAccessIssue]
-    stand_ins["torch._dynamo.utils"].is_compile_supported = _is_compile_supported  # pyright: ignore[reportAttributeAccessIssue]
-    sys.modules.update(stand_ins)
+    sys.modules[_COMPILER] = _StandIn(_COMPILER, disable=_as_it_is)
+    sys.modules[_UTILS] = _StandIn(_UTILS, is_compile_supported=_is_compile_supported)
     try:
         yield
     finally:
-        for name in stand_ins:
+        _remove_stand_ins()
+
+
+def _remove_stand_ins() -> None:
+    for name in (_COMPILER, _UTILS):
+        if isinstance(sys.modules.get(name), _StandIn):
             del sys.modules[name]
 
 
@@ -72,9 +92,7 @@ def _as_it_is(function: Callable | None = None, *_: Any, **__: Any) -> Callable:
 
 
 def _is_compile_supported(device_type: str) -> bool:
-    from torch._dynamo.utils import is_compile_supported  # by now the real one
-
-    return is_compile_supported(device_type)
+    return import_module(_UTILS).is_compile_supported(device_type)
 
 
 with without_compiler():

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 
 def test_package_imports_in_a_new_process():
     subprocess.run([sys.executable, "-c", "import capmodel.compat, timm, torchvision"], check=True, timeout=120)
@@ -18,6 +20,27 @@ compiled = torch.compile(lambda numbers: numbers + 1, backend="eager")
 assert compiled(torch.zeros(2)).tolist() == [1, 1]
 assert torchvision.ops.roi_align.__globals__["is_compile_supported"]("cpu")
 assert "torch._dynamo.eval_frame" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    "asks", ["from torch._dynamo.utils import counters as asked", "import torch._dynamo.config as asked"]
+)
+def test_whoever_asks_for_more_of_the_compiler_gets_it(asks):
+    """As the next version of timm may."""
+    code = f"""
+import sys
+from capmodel.compat import without_compiler
+assert "torch._dynamo" not in sys.modules
+with without_compiler():
+    import torch
+    torch.compiler.disable(print)
+    assert "torch._dynamo.eval_frame" not in sys.modules
+    {asks}
+    assert sys.modules["torch._dynamo"].__file__
+assert asked is not None and "torch._dynamo.eval_frame" in sys.modules
+assert torch.compile(lambda numbers: numbers + 1, backend="eager")(torch.zeros(2)).tolist() == [1, 1]
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
