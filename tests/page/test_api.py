@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -43,6 +44,19 @@ def test_the_same_object_as_on_the_command_line(client):
 def test_a_photo_of_any_name(client, captioner, tmp_path, name):
     shutil.copy(PHOTO, tmp_path / name)
     assert_same(client.predict(handle_file(tmp_path / name), api_name="/caption"), captioner([PHOTO])[0].as_dict())
+
+
+def test_a_server_without_visitors_rests(address, monkeypatch):
+    real, seconds = asyncio.sleep, []
+
+    async def sleep(delay, *rest):
+        seconds.append(delay)
+        return await real(delay, *rest)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    time.sleep(0.5)
+    assert seconds
+    assert min(seconds) >= 0.01
 
 
 def test_another_attention(client, captioners):

@@ -27,13 +27,6 @@ SURFER = PHOTOS / "surfer-standing-on-beach.jpg"
 MAIN, TWIN = ".player .frame canvas", ".player .twin canvas"
 
 
-@pytest.fixture
-def measured(captioner):
-    """The caption of the surfer, with its evidence."""
-    [caption] = captioner([SURFER], evidence=True)
-    return caption
-
-
 def show(page: Page, view: str) -> None:
     page.locator(f".views .{view}").click()
     expect(page.locator(f".views .{view}")).to_have_attribute("aria-pressed", "true")
