@@ -10,9 +10,9 @@ import time
 import urllib.request
 from pathlib import Path
 
-import httpx
 import pytest
 from gradio_client import Client, handle_file
+from support import http
 from support.samples import PHOTOS, ROOT
 
 from app import main
@@ -68,8 +68,8 @@ def test_it_runs_from_a_read_only_folder_on_the_port_that_the_space_names(tmp_pa
     address = f"http://127.0.0.1:{port}/"
     try:
         caption = ask(address, server)
-        answer = httpx.post(f"{address}photo", content=(PHOTOS / "soccer-players.jpg").read_bytes(), timeout=60).json()
-        assert httpx.get(address).status_code == 200
+        answer = http.post(f"{address}photo", content=(PHOTOS / "soccer-players.jpg").read_bytes(), timeout=60).json()
+        assert http.get(address).status_code == 200
     finally:
         server.terminate()
         server.wait(30)

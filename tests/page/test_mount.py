@@ -1,7 +1,7 @@
 """How the player comes into the page, and out of it again."""
 
-import httpx
 from playwright.sync_api import expect
+from support import http
 from support.samples import PHOTOS
 from support.web import captions, upload
 
@@ -14,13 +14,13 @@ IMPORT = """Promise.all(['/main.js', '/engines/server.js'].map(path => import(
 def test_scripts_are_kept_by_browsers_until_they_change(address):
     files = player_files()
     for path, text in files.scripts.items():
-        answer = httpx.get(f"{address}player/{files.version}/{path}")
+        answer = http.get(f"{address}player/{files.version}/{path}")
         assert answer.text == text
         assert answer.headers["content-type"].startswith("text/javascript")
         assert "immutable" in answer.headers["cache-control"]
-    assert httpx.get(f"{address}player/another/main.js").status_code == 404
+    assert http.get(f"{address}player/another/main.js").status_code == 404
     for path in ("package.json", "tests/store.test.js", "%2e%2e/gallery.json"):
-        assert httpx.get(f"{address}player/{files.version}/{path}").status_code == 404
+        assert http.get(f"{address}player/{files.version}/{path}").status_code == 404
 
 
 def test_what_was_chosen_before_the_player_was_there(page):

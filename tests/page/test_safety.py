@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
+from support import http
 from support.samples import PHOTOS, ROOT
 from support.web import captions, open_page, upload
 
@@ -26,22 +26,22 @@ from tests.support.servers.page import serve_page
 
 def ask(address: str, name: str, question, component: int | None = None):
     """A question to the server as the player asks it; returns the response."""
-    config = httpx.get(f"{address}config").json()
+    config = http.get(f"{address}config").json()
     player = next(
         part["id"] for part in config["components"] if part["type"] == "html" and part["props"].get("js_on_load")
     )
     body = {"data": question, "fn_name": name, "session_hash": "test", "component_id": component or player}
-    return httpx.post(f"{address}gradio_api/component_server/", json=body, timeout=60)
+    return http.post(f"{address}gradio_api/component_server/", json=body, timeout=60)
 
 
 def send(address: str, data: bytes) -> dict:
     """A photo's caption, as the page gets it."""
-    return httpx.post(f"{address}photo", content=data, timeout=60).json()
+    return http.post(f"{address}photo", content=data, timeout=60).json()
 
 
 def put(address: str, name: str, data: bytes) -> str:
     """Uploads to Gradio, as the API does."""
-    return httpx.post(f"{address}gradio_api/upload", files={"files": (name, data)}, timeout=60).json()[0]
+    return http.post(f"{address}gradio_api/upload", files={"files": (name, data)}, timeout=60).json()[0]
 
 
 def encoded(pixels: np.ndarray, kind: str = "JPEG", **options) -> bytes:
@@ -66,7 +66,7 @@ def test_the_place_where_a_photo_was_taken_does_not_come_back(page, address):
     while "url" not in (state := ask(address, "file_state", {"job": job}).json()):
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    saved = httpx.get(address + state["url"]).text
+    saved = http.get(address + state["url"]).text
     for text in (answer["preview"], picture, saved):
         import base64
 
@@ -118,39 +118,39 @@ def test_everything_is_gone_after_a_while(captioner, tmp_path, folder):
     ["/etc/passwd", str(ROOT / "app.py"), str(ROOT / "assets/photos/CREDITS.md"), "../../etc/passwd", "", "app.py"],
 )
 def test_no_file_of_the_server_can_be_read(address, path):
-    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+    assert http.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
     assert "error" in ask(address, "sample", {"file": path}).json()
-    assert httpx.get(f"{address}saved/{path}").status_code == 404
-    call = httpx.post(
+    assert http.get(f"{address}saved/{path}").status_code == 404
+    call = http.post(
         f"{address}gradio_api/call/caption",
         json={"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax", False]},
     )
     if call.status_code == 200:
-        stream = httpx.get(f"{address}gradio_api/call/caption/{call.json()['event_id']}", timeout=30).text
+        stream = http.get(f"{address}gradio_api/call/caption/{call.json()['event_id']}", timeout=30).text
         assert "event: error" in stream
         assert "root:" not in stream
 
 
 def test_the_example_photos_cannot_be_taken_away(address):
-    config = httpx.get(f"{address}config").json()
+    config = http.get(f"{address}config").json()
     player = next(part for part in config["components"] if part["props"].get("js_on_load"))
     path = player["props"]["value"]["samples"][0]["image"]["path"]
-    data = httpx.get(f"{address}gradio_api/file={path}").content
+    data = http.get(f"{address}gradio_api/file={path}").content
     assert put(address, Path(path).name, data) == path  # Gradio keeps equal files as one
     assert "event: complete" in caption_through_the_api(address, path)
-    assert httpx.get(f"{address}gradio_api/file={path}").status_code == 200
+    assert http.get(f"{address}gradio_api/file={path}").status_code == 200
 
 
 def test_what_comes_through_the_api_does_not_stay(address):
     path = put(address, "api.jpg", encoded(np.full((50, 50, 3), 77, np.uint8)))
     assert "event: complete" in caption_through_the_api(address, path)
-    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+    assert http.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
 
 
 def caption_through_the_api(address: str, path: str) -> str:
     body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "softmax", False]}
-    event = httpx.post(f"{address}gradio_api/call/caption", json=body).json()["event_id"]
-    return httpx.get(f"{address}gradio_api/call/caption/{event}", timeout=60).text
+    event = http.post(f"{address}gradio_api/call/caption", json=body).json()["event_id"]
+    return http.get(f"{address}gradio_api/call/caption/{event}", timeout=60).text
 
 
 def test_the_same_photo_from_several_api_clients_at_once(address):
@@ -163,7 +163,7 @@ def test_the_same_photo_from_several_api_clients_at_once(address):
     for answer in answers:
         assert "event: complete" in answer
         assert '"photo": "same.jpg"' in answer
-    assert httpx.get(f"{address}gradio_api/file={paths[0]}").status_code in (403, 404)
+    assert http.get(f"{address}gradio_api/file={paths[0]}").status_code in (403, 404)
     answer = caption_through_the_api(address, put(address, "same.jpg", b"Dear reader"))
     assert "not a photo" in answer
     assert paths[0] not in answer
@@ -174,7 +174,7 @@ def test_uploads_through_the_api_have_a_limit(tiny_captioner, folder):
     try:
         _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
         sent = [
-            httpx.post(f"{address}gradio_api/upload", files={"files": (f"{n}.jpg", bytes([n]) * 800_000)}, timeout=60)
+            http.post(f"{address}gradio_api/upload", files={"files": (f"{n}.jpg", bytes([n]) * 800_000)}, timeout=60)
             for n in range(4)
         ]
         assert [response.status_code for response in sent][:1] == [200]
@@ -199,7 +199,7 @@ def test_the_page_answers_while_seventy_photos_wait(tiny_captioner, monkeypatch)
             while len(app.player_protocol.service.store.files()) < 70:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-            assert httpx.get(address, timeout=30).status_code == 200
+            assert http.get(address, timeout=30).status_code == 200
             assert not any(each.done() for each in waiting)  # it did not wait for them
             gate.set()
             assert all("key" in each.result() for each in waiting)
@@ -229,7 +229,7 @@ def test_bodies_that_are_no_photos_take_neither_memory_nor_disk(address):
     watcher = threading.Thread(target=watch)
     watcher.start()
     with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda _: httpx.post(f"{address}photo", content=body(), timeout=120).json(), range(12)))
+        answers = list(pool.map(lambda _: http.post(f"{address}photo", content=body(), timeout=120).json(), range(12)))
     stop.set()
     watcher.join()
     assert all("not a photo" in answer["error"] for answer in answers)
@@ -290,7 +290,7 @@ def test_hostile_words_stay_words(page, address):
         time.sleep(0.2)
     import zipfile
 
-    with zipfile.ZipFile(io.BytesIO(httpx.get(address + state["url"]).content)) as archive:
+    with zipfile.ZipFile(io.BytesIO(http.get(address + state["url"]).content)) as archive:
         assert not [name for name in archive.namelist() if ".." in name or name.startswith("/") or "<" in name]
         assert "<script>alert(1)" not in archive.read("photos.html").decode()
 

@@ -3,9 +3,9 @@
 import json
 import os
 
-import httpx
 import pytest
 from playwright.sync_api import expect
+from support import http
 from support.samples import PHOTOS
 from support.servers.subpath import serve_below
 from support.web import captions, open_page, upload
@@ -43,7 +43,7 @@ def test_a_page_below_a_path(browser, behind, strip):
 
 def test_the_api_below_a_path(behind):
     with serve_below("/capmodel", behind, strip=True) as address:
-        assert httpx.get(f"{address}config").json()["root"] == address.rstrip("/")
-        answer = httpx.post(f"{address}photo", content=(PHOTOS / "soccer-players.jpg").read_bytes(), timeout=60).json()
+        assert http.get(f"{address}config").json()["root"] == address.rstrip("/")
+        answer = http.post(f"{address}photo", content=(PHOTOS / "soccer-players.jpg").read_bytes(), timeout=60).json()
         assert answer["captions"][0]["words"]
-        assert httpx.get(address.replace("/capmodel/", "/")).status_code == 404
+        assert http.get(address.replace("/capmodel/", "/")).status_code == 404

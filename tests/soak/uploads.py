@@ -16,6 +16,7 @@ import httpx
 
 from capmodel import Captioner
 from tests.benchmarks.page import make_photos
+from tests.support import http
 from tests.support.servers.page import serve_page
 
 PATIENCE = 600.0  # seconds for an upload to be answered
@@ -80,7 +81,7 @@ def end_in_the_middle(address: str, server: Popen, sources: list[Path], count: i
     There is also a photo that came through the API and was not asked about.
     """
     upload = {"files": ("api.jpg", _variant(sources[0], "through the API"))}
-    httpx.post(f"{address}gradio_api/upload", files=upload, timeout=PATIENCE).raise_for_status()
+    http.post(f"{address}gradio_api/upload", files=upload, timeout=PATIENCE).raise_for_status()
     with sending(address, sources, count, "second") as answers:
         while not any(answer.done() for answer in answers):
             time.sleep(0.05)
@@ -110,7 +111,7 @@ def sending(address: str, sources: list[Path], count: int, what: str) -> Iterato
     def send(number: int) -> dict:
         content = _variant(sources[number % len(sources)], f"{what} {number}")
         try:
-            return httpx.post(f"{address}photo", content=content, timeout=PATIENCE).json()
+            return http.post(f"{address}photo", content=content, timeout=PATIENCE).json()
         except httpx.HTTPError:
             return {}
 
