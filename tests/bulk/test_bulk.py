@@ -101,15 +101,18 @@ def sources(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def captioned(ray_data, sources):
-    """The rows for all sources, by key."""
+def everything(ray_data, sources):
+    """A run over all sources; what it printed, and its folder."""
     out = sources / "folder" / "captions"  # inside a source, which must not read it
     done = run(*(sources / kind for kind in EXPECTED), "--out", out, "--part-size", 3, "--workers", 1)
+    return done, out
+
+
+@pytest.fixture(scope="module")
+def captioned(everything):
+    """The rows for all sources, by key."""
+    done, out = everything
     assert done.returncode == 0, done.stderr
-    assert "Left out: " in done.stderr
-    assert "addresses.parquet has no column image or bytes" in done.stderr
-    assert "with an error instead: 4." in done.stderr
-    assert "\n1 other file left out.\n" in "\n" + done.stderr
     return {row["key"]: row for row in read_rows(out)}
 
 
@@ -228,16 +231,19 @@ def test_a_killed_run_goes_on_and_a_killed_captioner_is_replaced(ray_data, many,
     assert "97 photos, 97 of them captioned before" in capsys.readouterr().err
 
 
-def test_ray_says_nothing(ray_data, tmp_path):
-    """Neither its warnings on stderr nor those of its C++ code are ours to explain."""
-    shutil.copy(PHOTOS / "soccer-players.jpg", tmp_path)
-    command = [sys.executable, "-m", "capmodel.bulk", tmp_path, "--out", tmp_path / "out", "--workers", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+def test_what_it_prints(everything):
+    """Nothing of Ray's: neither its warnings on stderr nor those of its C++ code are ours to explain."""
+    done, out = everything
     assert (done.returncode, done.stdout) == (0, "")
-    first, *bars, last = [line for line in re.split("[\r\n]+", done.stderr) if line]
-    assert first == "1 photos, 0 of them captioned before."
-    assert all("/1 [" in bar for bar in bars), done.stderr
-    assert last == f"The captions are in {tmp_path / 'out'}. Photos of this run with an error instead: 0."
+    left_out, without_column, counted, *bars, last = [line for line in re.split("[\r\n]+", done.stderr) if line]
+    assert left_out == "1 other file left out."
+    assert re.fullmatch(
+        r"Left out: \S+/addresses\.parquet has no column image or bytes .+; see --image-column\.", without_column
+    )
+    assert counted == "11 photos, 0 of them captioned before."
+    assert bars
+    assert all("/11 [" in bar for bar in bars), done.stderr
+    assert last == f"The captions are in {out}. Photos of this run with an error instead: 4."
 
 
 def test_only_ray_is_quieted():
