@@ -130,10 +130,16 @@ def visitor(browser):
         yield visitor
 
 
-@pytest.fixture
-def page(visitor, address):
-    """The page, freshly opened, as if for the first time."""
-    from support.web import visit
+@pytest.fixture(scope="session")
+def tab(visitor):
+    """The visitor's tab."""
+    return visitor.new_page()
 
-    with visit(visitor, address, anew=True) as page:
+
+@pytest.fixture
+def page(tab, address):
+    """The page, freshly opened, as if for the first time."""
+    from support.web import visit_again
+
+    with visit_again(tab, address) as page:
         yield page

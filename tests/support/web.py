@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from support.chromium import installed, launch
 from support.require import require
 
+VIEWPORT = {"width": 1280, "height": 900}
+
 expect.set_options(timeout=20_000)  # of 5,000 ms, a busy machine with two workers may need all
 
 
@@ -29,30 +31,49 @@ def start_browser() -> Iterator[Browser]:
 @contextmanager
 def open_context(browser: Browser, **options) -> Iterator[BrowserContext]:
     """A visitor, who may open the page several times: the browser compiles its scripts for each visitor anew."""
-    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+    context = browser.new_context(**{"viewport": VIEWPORT, **options})
     yield context
     context.close()
 
 
 @contextmanager
-def visit(context: BrowserContext, address: str, *, anew: bool = False) -> Iterator[Page]:
-    """A page at an address; on leaving, that nothing went wrong in it and that it asked nobody else for anything.
-
-    Args:
-        anew: the browser forgets earlier visits. A context of its own would also forget the scripts.
-    """
+def visit(context: BrowserContext, address: str) -> Iterator[Page]:
+    """A page in a new tab, watched by `watch`."""
     page = context.new_page()
-    if anew:
+    with watch(page, address):
+        yield page
+        page.close()
+
+
+@contextmanager
+def visit_again(page: Page, address: str) -> Iterator[Page]:
+    """The same in a tab that was used before, and that shall not show it: a new one takes twice as long."""
+    page.set_viewport_size(VIEWPORT)
+    page.mouse.move(0, 0)
+    with watch(page, address):
+        yield page
+        page.unroute_all()
+        page.goto(f"{address}theme.css")  # the page stores something when it is left: forget it only afterwards
         forget(page, address)
+
+
+@contextmanager
+def watch(page: Page, address: str) -> Iterator[None]:
+    """Opens an address; on leaving, that nothing went wrong in the page and that it asked nobody else for anything."""
     problems, outside = [], []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
     own = (address.partition("?")[0], "data:", "blob:")
-    page.on("request", lambda request: None if request.url.startswith(own) else outside.append(request.url))
+    listeners = {
+        "pageerror": lambda error: problems.append(str(error)),
+        "console": lambda message: message.type == "error" and problems.append(message.text),
+        "request": lambda request: None if request.url.startswith(own) else outside.append(request.url),
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
     page.goto(address)
     page.wait_for_selector(".root.ready .choose", state="attached")
-    yield page
-    page.close()
+    yield
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
     assert problems == [], problems
     assert outside == [], outside
 
@@ -65,9 +86,12 @@ def open_page(browser: Browser, address: str, **context_options) -> Iterator[Pag
 
 
 def forget(page: Page, address: str) -> None:
-    """Takes away what pages at an address have stored in the browser."""
+    """Takes away what pages at an address have stored in the browser; the tab shows one of them."""
     question = {"origin": address.rstrip("/"), "storageTypes": "all"}
-    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", question)
+    session = page.context.new_cdp_session(page)
+    session.send("Storage.clearDataForOrigin", question)
+    session.detach()
+    page.evaluate("sessionStorage.clear()")  # which is the tab's
 
 
 def upload(page: Page, files) -> None:
