@@ -245,7 +245,7 @@ def build_app(
             evidence = gr.Checkbox(label="evidence")
         button.click(caption_photo, [photo, attention, evidence], found, api_name="caption", concurrency_limit=4)
     page.queue(max_size=64)
-    # How often Gradio looks for calls of the API. With its own 1 ms, a server that nobody uses keeps a core busy at 4 %.
+    # How often Gradio looks for calls of the API. With its own 1 ms, a server without visitors keeps 4 % of a core busy.
     page._queue.sleep_when_free = QUEUE_SECONDS
     uploads = ApiUploads(gradio_folder, limits.stored_bytes)
     routes = [
