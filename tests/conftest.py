@@ -113,12 +113,10 @@ def browser():
 @pytest.fixture(scope="session")
 def address(captioners: list[Captioner]):
     """Of the page, with the bundled models."""
-    from app import build_app
+    from support.servers.here import serve_here
 
-    app, launch = build_app(captioners)
-    _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-    yield address
-    app.close()
+    with serve_here(captioners) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 from support.samples import PHOTOS
+from support.servers.here import serve_here
 from support.web import captions, open_page, upload
 
-from app import build_app
 from capmodel.photos import FORMATS
 from capmodel.photos.folders import (
     OTHER_SUFFIXES,
@@ -165,23 +165,18 @@ def test_a_phone_shows_its_gallery(browser, address):
 
 
 def test_the_page_holds_so_many_photos(tiny_captioner, browser, holiday):
-    app, launch = build_app([tiny_captioner], limits=Limits(photos=4))
-    try:
-        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-        with open_page(browser, address) as page:
-            drop(page, holiday)
-            captions(page, 4)
-            expect(page.locator(".note")).to_have_text(
-                "3 other files left out. This page holds 4 photos, so 2 were left out; remove some to make room."
-            )
-            page.locator(".card .remove").first.click()
-            upload(page, [PHOTOS / name for name in NAMES])
-            captions(page, 4)
-            expect(page.locator(".note")).to_have_text(
-                "This page holds 4 photos, so 3 were left out; remove some to make room."
-            )
-    finally:
-        app.close()
+    with serve_here([tiny_captioner], limits=Limits(photos=4)) as address, open_page(browser, address) as page:
+        drop(page, holiday)
+        captions(page, 4)
+        expect(page.locator(".note")).to_have_text(
+            "3 other files left out. This page holds 4 photos, so 2 were left out; remove some to make room."
+        )
+        page.locator(".card .remove").first.click()
+        upload(page, [PHOTOS / name for name in NAMES])
+        captions(page, 4)
+        expect(page.locator(".note")).to_have_text(
+            "This page holds 4 photos, so 3 were left out; remove some to make room."
+        )
 
 
 def test_python_and_the_page_have_the_same_rules(page):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from support.samples import PHOTOS
+from support.servers.here import serve_here
 from support.web import canvas, captions, open_page, upload
 
 SIDE = 2
@@ -13,22 +14,18 @@ SURFER = PHOTOS / "surfer-standing-on-beach.jpg"
 @pytest.fixture
 def small(browser, tiny_captioner):
     """The page of a model that looks at 2 by 2 cells, at some of them more than at others; with one photo."""
-    from app import build_app
-
     attention = tiny_captioner.model.requires_grad_(False).decoder.attention
     attention.linear_e.weight *= 60
     attention.linear_out.weight *= 6
-    app, launch = build_app([tiny_captioner], remarks=False)
-    try:
-        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-        with open_page(browser, address, reduced_motion="reduce") as page:
-            upload(page, SURFER)
-            captions(page, 1)
-            page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
-            page.caption = tiny_captioner([SURFER])[0]
-            yield page
-    finally:
-        app.close()
+    with (
+        serve_here([tiny_captioner], remarks=False) as address,
+        open_page(browser, address, reduced_motion="reduce") as page,
+    ):
+        upload(page, SURFER)
+        captions(page, 1)
+        page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")
+        page.caption = tiny_captioner([SURFER])[0]
+        yield page
 
 
 def brightest(page: Page) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 from support.samples import PHOTOS
+from support.servers.here import serve_here
 from support.web import captions, open_page, upload
 
 from capmodel.captioner import Captioner
@@ -19,12 +20,8 @@ DOG, CAT = PHOTOS / "dachshund-in-snow.jpg", PHOTOS / "cat-face-close-up.jpg"
 @pytest.fixture(scope="module")
 def offering(captioners, exported_models):
     """The address of a page that offers the choice."""
-    from app import build_app
-
-    app, launch = build_app(captioners, on_device=OnDevice.read(exported_models, "softmax", captioners))
-    _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-    yield address
-    app.close()
+    with serve_here(captioners, on_device=OnDevice.read(exported_models, "softmax", captioners)) as address:
+        yield address
 
 
 def test_what_is_captioned_on_this_device_is_not_sent(offering, browser, captioner):

@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from support import http
 from support.samples import PHOTOS, ROOT
+from support.servers.here import serve_here
 from support.web import captions, open_page, upload
 
 from app import build_app
@@ -88,9 +89,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_everything_is_gone_after_a_while(captioner, tmp_path, folder):
-    app, launch = build_app([captioner], limits=Limits(retention_seconds=3))
-    try:
-        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    with serve_here([captioner], limits=Limits(retention_seconds=3)) as address:
         before = {path for path in tmp_path.rglob("*") if path.is_file()}
         key = send(address, encoded(np.full((64, 64, 3), 90, np.uint8)))["key"]
         put(address, "never-asked-about.jpg", encoded(np.full((64, 64, 3), 60, np.uint8)))
@@ -107,8 +106,6 @@ def test_everything_is_gone_after_a_while(captioner, tmp_path, folder):
         assert all(path.exists() for path in before)  # the example photos stay
         key = send(address, encoded(np.full((64, 64, 3), 90, np.uint8)))["key"]
         put(address, "never-asked-about.jpg", encoded(np.full((64, 64, 3), 61, np.uint8)))
-    finally:
-        app.close()
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and key.partition("-")[2] in path.name]
     assert not list(tmp_path.rglob("never-asked-about.jpg"))
 
@@ -170,9 +167,7 @@ def test_the_same_photo_from_several_api_clients_at_once(address):
 
 
 def test_uploads_through_the_api_have_a_limit(tiny_captioner, folder):
-    app, launch = build_app([tiny_captioner], limits=Limits(stored_bytes=2_000_000, photo_bytes=1_500_000))
-    try:
-        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    with serve_here([tiny_captioner], limits=Limits(stored_bytes=2_000_000, photo_bytes=1_500_000)) as address:
         sent = [
             http.post(f"{address}gradio_api/upload", files={"files": (f"{n}.jpg", bytes([n]) * 800_000)}, timeout=60)
             for n in range(4)
@@ -181,8 +176,6 @@ def test_uploads_through_the_api_have_a_limit(tiny_captioner, folder):
         assert sent[-1].status_code == 503
         assert "no room" in sent[-1].text
         assert sum(path.stat().st_size for path in folder.rglob("[0-9].jpg")) < 2_000_000
-    finally:
-        app.close()
 
 
 def test_the_page_answers_while_seventy_photos_wait(tiny_captioner, monkeypatch):
@@ -239,9 +232,7 @@ def test_bodies_that_are_no_photos_take_neither_memory_nor_disk(address):
 
 
 def test_a_temporary_folder_that_is_cleaned_away_comes_again(tiny_captioner, folder):
-    app, launch = build_app([tiny_captioner])
-    try:
-        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    with serve_here([tiny_captioner]) as address:
         data = encoded(np.full((64, 64, 3), 91, np.uint8))
         key = send(address, data)["key"]
         shutil.rmtree(folder)
@@ -249,8 +240,6 @@ def test_a_temporary_folder_that_is_cleaned_away_comes_again(tiny_captioner, fol
         assert send(address, data)["key"] == key
         assert "url" in ask(address, "picture", {"key": key}).json()
         assert "event: complete" in caption_through_the_api(address, put(address, "again.jpg", data))
-    finally:
-        app.close()
 
 
 ODD = [None, 3, "x", [], {}, {"key": "../x"}, {"key": None, "words": [], "index": "a", "cells": None}]
@@ -295,7 +284,7 @@ def test_hostile_words_stay_words(page, address):
         assert "<script>alert(1)" not in archive.read("photos.html").decode()
 
 
-def test_two_hundred_photos(page):
+def test_two_hundred_photos(browser, tiny_captioner):
     random = np.random.default_rng(7)
     files = [
         {
@@ -305,9 +294,10 @@ def test_two_hundred_photos(page):
         }
         for n in range(200)
     ]
-    upload(page, files)
-    expect(page.locator(".card.done")).to_have_count(200, timeout=240_000)
-    expect(page.locator(".count")).to_have_text("200 photos")
+    with serve_here([tiny_captioner]) as address, open_page(browser, address) as page:
+        upload(page, files)
+        expect(page.locator(".card.done")).to_have_count(200, timeout=240_000)
+        expect(page.locator(".count")).to_have_text("200 photos")
 
 
 @pytest.mark.parametrize(("side", "said"), [((9000, 6700), None), ((12000, 9200), "million pixels")])

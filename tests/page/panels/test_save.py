@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from support.captions import assert_same
 from support.samples import PHOTOS
+from support.servers.here import serve_here
 from support.web import captions, open_page, upload
 
 from capmodel.serving import protocol
@@ -82,28 +83,22 @@ def test_a_steered_caption_is_saved_as_it_is_shown(page):
 
 
 def test_a_photo_that_left_the_server_is_brought_again(browser, captioner):
-    from app import build_app
-
-    app, launch = build_app([captioner], limits=Limits(retention_seconds=2))
-    try:
-        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-        with open_page(browser, address, reduced_motion="reduce") as page:
-            upload(page, SURFER)
-            captions(page, 1)
-            page.wait_for_timeout(3500)
-            page.locator(".tools button", has_text="Other words").click()
-            page.locator(".words button").nth(1).click()
-            page.locator(".chips button.chip").first.click()
-            expect(page.locator(".undo")).to_be_visible(timeout=10_000)
-    finally:
-        app.close()
+    with (
+        serve_here([captioner], limits=Limits(retention_seconds=2)) as address,
+        open_page(browser, address, reduced_motion="reduce") as page,
+    ):
+        upload(page, SURFER)
+        captions(page, 1)
+        page.wait_for_timeout(3500)
+        page.locator(".tools button", has_text="Other words").click()
+        page.locator(".words button").nth(1).click()
+        page.locator(".chips button.chip").first.click()
+        expect(page.locator(".undo")).to_be_visible(timeout=10_000)
 
 
 @pytest.mark.parametrize("held", [True, False])
 def test_a_photo_whose_time_is_over_while_its_file_is_made(browser, captioner, monkeypatch, caplog, held):
     """It stays until then; if it leaves all the same, since the store is full, the page brings it again."""
-    import app
-
     if not held:
         monkeypatch.setattr(PhotoStore, "hold", lambda *given, **more: None)
     starts, real = [], protocol.export
@@ -115,23 +110,19 @@ def test_a_photo_whose_time_is_over_while_its_file_is_made(browser, captioner, m
         real(photos, *rest)
 
     monkeypatch.setattr(protocol, "export", late)
-    page_app, launch = app.build_app([captioner], limits=Limits(retention_seconds=8))
-    try:
-        _, address, _ = page_app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-        with open_page(browser, address, reduced_motion="reduce") as page:
-            upload(page, SURFER)
-            captions(page, 1)
-            page.locator(".tools button", has_text="Save").click()
-            assert json.loads(save(page, "json").read_text())[0]["photo"] == SURFER.name
-    finally:
-        page_app.close()
+    with (
+        serve_here([captioner], limits=Limits(retention_seconds=8)) as address,
+        open_page(browser, address, reduced_motion="reduce") as page,
+    ):
+        upload(page, SURFER)
+        captions(page, 1)
+        page.locator(".tools button", has_text="Save").click()
+        assert json.loads(save(page, "json").read_text())[0]["photo"] == SURFER.name
     assert len(starts) == (1 if held else 2)
     assert "Traceback" not in caplog.text
 
 
 def test_what_is_said_of_a_file_stays_when_its_photo_gets_another_caption(browser, captioners, monkeypatch):
-    from app import build_app
-
     real = CaptionService.caption
 
     is_saved, wait = threading.Event(), threading.Event()
@@ -142,26 +133,21 @@ def test_what_is_said_of_a_file_stays_when_its_photo_gets_another_caption(browse
         return await real(service, photo, kind)
 
     monkeypatch.setattr(CaptionService, "caption", late)
-    app, launch = build_app(captioners)
-    try:
-        _, address, _ = app.launch(**launch, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-        with open_page(browser, address, reduced_motion="reduce") as page:
-            upload(page, [SURFER, DOG])
-            captions(page, 2)
-            page.locator(".card .pick").first.click()
-            page.locator(".tools button", has_text="Ways").click()
-            expect(page.locator(".way")).to_have_count(3, timeout=15_000)
-            wait.set()
-            page.locator(".choose-attention button", has_text="hard").click()  # the other photo's comes later
-            page.locator(".card .pick").nth(1).click()
-            page.locator(".tools button", has_text="Save").click()
-            save(page, "json")
-            expect(page.locator(".panel .file")).to_be_visible()
-            is_saved.set()
-            expect(page.locator(".live")).to_have_text("Captions are now written with hard attention.", timeout=15_000)
-            expect(page.locator(".panel .file")).to_be_visible()
-    finally:
-        app.close()
+    with serve_here(captioners) as address, open_page(browser, address, reduced_motion="reduce") as page:
+        upload(page, [SURFER, DOG])
+        captions(page, 2)
+        page.locator(".card .pick").first.click()
+        page.locator(".tools button", has_text="Ways").click()
+        expect(page.locator(".way")).to_have_count(3, timeout=15_000)
+        wait.set()
+        page.locator(".choose-attention button", has_text="hard").click()  # the other photo's comes later
+        page.locator(".card .pick").nth(1).click()
+        page.locator(".tools button", has_text="Save").click()
+        save(page, "json")
+        expect(page.locator(".panel .file")).to_be_visible()
+        is_saved.set()
+        expect(page.locator(".live")).to_have_text("Captions are now written with hard attention.", timeout=15_000)
+        expect(page.locator(".panel .file")).to_be_visible()
 
 
 @pytest.mark.parametrize("photos", [PHOTOS / "beach-skyline-panorama.jpg", PHOTOS / "dog-jumping-over-rocks.jpg"])
