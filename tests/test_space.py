@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
-from support import http
 from support.samples import PHOTOS, ROOT
+from support.servers import http
 
 from app import main
 from train.release.publish import SPACE, project_files

@@ -1,8 +1,8 @@
 """How the player comes into the page, and out of it again."""
 
 from playwright.sync_api import expect
-from support import http
 from support.samples import PHOTOS
+from support.servers import http
 from support.web import captions, upload
 
 from capmodel.output.player import player_files

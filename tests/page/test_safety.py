@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from support import http
 from support.samples import PHOTOS, ROOT
+from support.servers import http
 from support.servers.here import serve_here
 from support.web import captions, open_page, upload
 

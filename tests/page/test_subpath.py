@@ -5,8 +5,8 @@ import os
 
 import pytest
 from playwright.sync_api import expect
-from support import http
 from support.samples import PHOTOS
+from support.servers import http
 from support.servers.subpath import serve_below
 from support.web import captions, open_page, upload
 

@@ -16,7 +16,7 @@ import httpx
 
 from capmodel import Captioner
 from tests.benchmarks.page import make_photos
-from tests.support import http
+from tests.support.servers import http
 from tests.support.servers.page import serve_page
 
 PATIENCE = 600.0  # seconds for an upload to be answered
