@@ -69,7 +69,15 @@ def command(main: Callable[..., Result]) -> Callable[..., Result]:
 
 
 def stop(message: str, status: int = USAGE) -> NoReturn:
-    """Ends the program with a message on one line."""
+    """Ends the program with a message on one line.
+
+    Raises:
+        SystemExit: with the status.
+        KeyboardInterrupt: after Ctrl-C, which some libraries turn into an exception of their own.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, _Interrupt) and handler.came:
+        raise KeyboardInterrupt
     print(" ".join(message.split()), file=sys.stderr)
     raise SystemExit(status)
 

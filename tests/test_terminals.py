@@ -219,6 +219,28 @@ main()
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
 
 
+def test_ctrl_c_that_a_library_turns_into_its_own_exception():
+    """As PyTorch does while it reads weights."""
+    code = """
+import os, signal
+from capmodel.command_line import command, explained
+
+@command
+def main():
+    with explained():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(100):
+                pass
+        except KeyboardInterrupt:
+            raise ValueError("could not determine the shape") from None
+
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+
+
 def test_ctrl_c_twice(tmp_path):
     code = """
 import time
