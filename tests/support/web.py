@@ -47,7 +47,7 @@ def visit(context: BrowserContext, address: str) -> Iterator[Page]:
 
 @contextmanager
 def visit_again(page: Page, address: str) -> Iterator[Page]:
-    """The same in a tab that was used before, and that shall not show it: a new one takes twice as long."""
+    """The same in a tab that was used before, as if it were new. To open a new one takes twice as long."""
     page.set_viewport_size(VIEWPORT)
     page.mouse.move(0, 0)
     with watch(page, address):
