@@ -59,7 +59,7 @@ def frames(page: Page) -> list:
 
 
 def test_captions_change_with_the_picture_and_are_those_of_the_captioner(live, captioner):
-    live.evaluate("""() => {   // keeps the frames and their answers
+    live.evaluate("""() => {   // keeps the frames and their answers, and what is shown
         const ask = window.fetch;
         window.asked = [];
         window.fetch = async (address, options) => {
@@ -68,17 +68,17 @@ def test_captions_change_with_the_picture_and_are_those_of_the_captioner(live, c
             window.asked.push([btoa(String.fromCharCode(...bytes)), await response.clone().json()]);
             return response;
         };
+        const said = document.querySelector('.said-live');
+        window.shown = [];
+        new MutationObserver(() => window.shown.push(said.textContent.trim())).observe(said, { childList: true });
     }""")
-    shown = set()
-    for _ in range(60):
-        shown.add(live.locator(".said-live").text_content().strip())
-        live.wait_for_timeout(200)
+    live.wait_for_function("window.asked.length >= 15 && new Set(window.shown.filter(Boolean)).size >= 2")
     frames, items = zip(*live.evaluate("window.asked"), strict=True)
     frames = [base64.b64decode(frame) for frame in frames[:15]]
     said = [" ".join(word["text"] for word in item["captions"][0]["words"]) for item in items]
     assert said[:15] == [captioner(frame).text for frame in frames]
     assert Image.open(io.BytesIO(frames[0])).size == (256, 256)
-    assert len(shown & set(said)) >= 2
+    assert len(set(live.evaluate("window.shown")) & set(said)) >= 2
 
 
 def test_a_frozen_frame_is_a_photo_like_any_other(live):
