@@ -4,11 +4,12 @@
     python -m train.scst --data flickr8k --model runs/softmax/model --out runs/softmax-scst
 
 It starts from a model of train.xe or train.finetune and leaves its backbone as it is. The reward's references and n-gram
-statistics come from the training split, with the end of the caption as a word of its own. Several data sets, processes
-or GPUs: as in train.xe.
+statistics come from the training split, with the end of the caption as a word of its own. With --gender-penalty, captions
+that take women for men, or men for women, cost something. Several data sets, processes or GPUs: as in train.xe.
 """
 
 import argparse
+from statistics import fmean
 
 import torch
 from safetensors.torch import load_file
@@ -20,7 +21,8 @@ from train.data.grids import all_views, cached_grids, grids_of_sets
 from train.fit import FitOptions, fit, make_accelerator
 from train.metrics.captions import count_tails, quick_ciders
 from train.metrics.cider_d import CiderD
-from train.objectives.self_critical import BASELINES, SelfCritical, signature, with_end
+from train.metrics.gender import GenderErrors
+from train.objectives.self_critical import BASELINES, SelfCritical, less_gender_errors, signature, with_end
 from train.options import add_data, add_grids, add_run, load_data, mixture
 from train.validation import caption_sets
 
@@ -39,7 +41,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sharpness", type=float, default=1.5, help="of the distribution that samples are drawn from")
     parser.add_argument("--longest", type=int, default=24, help="length limit of samples, in tokens")
     parser.add_argument("--select", choices=DECODINGS, default="greedy", help="how the dev captions are decoded whose "
-                        "CIDEr selects the weights")  # fmt: skip
+                        "CIDEr, less the penalty below, selects the weights")  # fmt: skip
+    parser.add_argument("--gender-penalty", type=float, default=0.0, help="what the reward, in which a CIDEr-D of 100 is 1, "
+                        "loses if a caption speaks of men where most people wrote of women, or the reverse")  # fmt: skip
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--cell-dropout", type=float, default=0.3, help="probability of a cell to be hidden")
     parser.add_argument("--temperature", type=float, default=0.3, help="of hard attention")
@@ -56,11 +60,16 @@ def main(arguments: list[str] | None = None) -> None:
     grids = [grids_of_sets(model.encoder, sets, features, accelerator, view) for view in views]
     dev_grids = [cached_grids(model.encoder, data.photos, features, accelerator) for data in dev]
 
-    references = [with_end(captions) for view in views for captions in captions_of(examples, view.mirrored)]
+    references = [captions for view in views for captions in captions_of(examples, view.mirrored)]
+    cider = CiderD([with_end(captions) for captions in references])
+    reward = (
+        less_gender_errors(cider, GenderErrors(references), options.gender_penalty) if options.gender_penalty else cider
+    )
+    dev_errors = [GenderErrors(data.captions) for data in dev]
     task = SelfCritical(
         model.decoder,
         tokenizer,
-        CiderD(references),
+        reward,
         baseline=options.baseline,
         samples=options.samples,
         longest=options.longest,
@@ -81,11 +90,15 @@ def main(arguments: list[str] | None = None) -> None:
 
     def validate(task: SelfCritical) -> dict[str, float]:
         captions = {name: caption_sets(task.decoder, tokenizer, dev_grids, beam) for name, beam in DECODINGS.items()}
-        means = {name: quick_ciders(dev, written)["score"] for name, written in captions.items()}
+        ciders = {name: quick_ciders(dev, written) for name, written in captions.items()}
+        means = {name: found.pop("score") for name, found in ciders.items()}
         selected = captions[options.select]
-        return {**quick_ciders(dev, selected), **means, "tails": sum(map(count_tails, selected))}
+        errors = fmean(wrong.mean(written) for wrong, written in zip(dev_errors, selected, strict=True))
+        score = means[options.select] - 100 * options.gender_penalty * errors  # as the reward is
+        tails = sum(map(count_tails, selected))
+        return {"score": score, **ciders[options.select], **means, "gender_errors": errors, "tails": tails}
 
-    accelerator.print(f"SacreEOS signature: {signature(options.baseline, options.samples, task.reward.sigma)}")
+    accelerator.print(f"SacreEOS signature: {signature(options.baseline, options.samples, cider.sigma)}")
     if accelerator.is_main_process:
         before = validate(task)
         accelerator.print("before: " + ", ".join(f"{name} {value:.4g}" for name, value in before.items()))

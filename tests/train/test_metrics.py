@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 from accelerate.state import AcceleratorState
 from pycocoevalcap.tokenizer import ptbtokenizer
@@ -12,7 +13,7 @@ from pycocoevalcap.tokenizer import ptbtokenizer
 from train.evaluate import main as evaluate
 from train.metrics import java
 from train.metrics.captions import quick_cider, score_captions
-from train.metrics.gender import count_genders
+from train.metrics.gender import GenderErrors, count_genders
 from train.metrics.java import JavaError, tokenize
 
 REFERENCES = [
@@ -134,3 +135,13 @@ def test_genders_are_counted_where_most_people_agree():
         "men": {"men": 0, "women": 0, "both": 1, "neither": 0},
         "women": {"men": 0, "women": 0, "both": 0, "neither": 1},
     }
+
+
+def test_gender_errors_weigh_as_much_for_all_women_as_for_all_men():
+    men, women = ["A man runs .", "A boy .", "A person ."], ["A girl swims .", "She swims .", "A lady ."]
+    errors = GenderErrors([men, women, men, ["A man .", "A girl .", "A child ."], men])
+    captions = ["a man and his dog", "a woman", "a person", "a man and a woman"]
+    found = errors([0, 1, 3], [captions] * 3)
+    np.testing.assert_allclose(found, [[0, 2 / 3, 0, 2 / 3], [2, 0, 0, 2], [0, 0, 0, 0]])
+    assert errors.mean(["a man", "a man", "a girl", "a girl", "a dog"]) == pytest.approx((2 + 2 / 3) / 5)
+    assert not GenderErrors([["A dog ."]])([0], [captions]).any()

@@ -173,7 +173,7 @@ def test_several_data_sets_at_once(shapes, few, trained, tmp_path):
     )
     run(
         f"python -m train.scst {data} --model {tmp_path}/finetune/model --out {tmp_path}/scst --epochs 1 --batch-size 24 "
-        "--samples 2 --longest 12 --no-mirror"
+        "--samples 2 --longest 12 --no-mirror --gender-penalty 0.5"
     )
     for script, steps, validations in (("xe", 96, 8), ("finetune", 6, 1), ("scst", 6, 2)):
         assert len(losses_of(tmp_path / script)) == steps  # an epoch is as many photos as both sets have

@@ -16,7 +16,16 @@ from capmodel.model.decoder import Decoder
 from train.data.batches import PhotoBatches
 from train.metrics.captions import count_tails
 from train.metrics.cider_d import CiderD
-from train.objectives.self_critical import BASELINES, END_OF_CAPTION, SelfCritical, draw, signature, with_end
+from train.metrics.gender import GenderErrors
+from train.objectives.self_critical import (
+    BASELINES,
+    END_OF_CAPTION,
+    SelfCritical,
+    draw,
+    less_gender_errors,
+    signature,
+    with_end,
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +63,14 @@ def test_the_end_is_in_references_and_statistics(references):
     assert cider._frequency[(END_OF_CAPTION,)] == 5
     whole, cut = references[1][0], references[1][0][:-1]
     assert cider([1], [[whole]])[0, 0] > cider([1], [[cut]])[0, 0]
+
+
+def test_a_gender_error_costs_its_weight_times_the_penalty():
+    texts = [["a woman runs"] * 2, ["a man runs"] * 2, ["a dog runs"] * 2]
+    cider = CiderD([with_end(captions) for captions in texts])
+    captions = [with_end(["a man runs", "a woman runs", "a person runs"])] * 3
+    less = less_gender_errors(cider, GenderErrors(texts), 0.7)([0, 1, 2], captions)
+    np.testing.assert_allclose(cider([0, 1, 2], captions) - less, [[0.7, 0, 0], [0, 0.7, 0], [0, 0, 0]])
 
 
 @pytest.mark.parametrize(("baseline", "theirs"), [("greedy", Scst.BASE_GREEDY), ("average", Scst.BASE_AVERAGE)])

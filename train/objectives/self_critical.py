@@ -4,8 +4,9 @@ Rennie et al. (2017), "Self-critical Sequence Training for Image Captioning".
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
@@ -14,11 +15,14 @@ from capmodel.decoding.beam_search import DecodeOptions, beam_search
 from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN, Tokenizer, normalize_caption
 from capmodel.model.decoder import Decoder, Memory
 from train.fit import Batch
-from train.metrics.cider_d import CiderD
+from train.metrics.gender import GenderErrors
 from train.objectives.teacher_forcing import drop_cells, set_temperature
 
 END_OF_CAPTION = "<eos>"
 BASELINES = ("average", "greedy")
+
+# The scores (B, K) of K captions, as words, of each of B photos, given by number.
+Reward = Callable[[Sequence[int], Sequence[Sequence[Sequence[str]]]], np.ndarray]
 
 
 def with_end(captions: Sequence[str]) -> list[list[str]]:
@@ -36,11 +40,21 @@ def signature(baseline: str, samples: int, sigma: float) -> str:
     return f"STANDARD_wInit+Cider-D[n4,s{sigma}]+{baseline}[nspi{samples}]+1.0.2"
 
 
+def less_gender_errors(reward: Reward, errors: GenderErrors, penalty: float) -> Reward:
+    """The reward, less the penalty times the weight of each gender error."""
+
+    def less(photos: Sequence[int], captions: Sequence[Sequence[Sequence[str]]]) -> np.ndarray:
+        texts = [[" ".join(words) for words in of_photo] for of_photo in captions]
+        return reward(photos, captions) - penalty * errors(photos, texts)
+
+    return less
+
+
 class SelfCritical(nn.Module):
-    """The policy gradient of CIDEr-D with a baseline.
+    """The policy gradient of a reward with a baseline.
 
     Args:
-        reward: over the training references, each `with_end`.
+        reward: such as CIDEr-D over the training references, each `with_end`.
         baseline: what a sampled caption must beat: the photo's "greedy" caption (Rennie et al.), or the
             "average" of the other samples (Luo 2020, "A Better Variant of Self-Critical Sequence
             Training"). Neither biases the gradient. The average leaves less noise in it, because the greedy
@@ -59,7 +73,7 @@ class SelfCritical(nn.Module):
         self,
         decoder: Decoder,
         tokenizer: Tokenizer,
-        reward: CiderD,
+        reward: Reward,
         baseline: str = BASELINES[0],
         samples: int = 5,
         longest: int = 24,
@@ -82,7 +96,7 @@ class SelfCritical(nn.Module):
         """``batch``: grid (B, L, D) and ``photo`` (B,), the numbers of the photos among the reward's.
 
         Returns:
-            The loss, the mean reward (0..10) of the samples, the mean baseline, and the seconds spent on
+            The loss, the mean reward (CIDEr-D: 0..10) of the samples, the mean baseline, and the seconds spent on
             rewards.
         """
         memory = self.decoder.prepare(drop_cells(batch["grid"].float(), self.cell_dropout))
