@@ -6,25 +6,23 @@ from playwright.sync_api import expect
 from support.samples import PHOTOS
 from support.web import canvas, captions, open_page, upload
 
-from capmodel.output.overlay import CLEAR
+from capmodel.output.overlay import CLEAR, OPACITY, scale_top, smooth_map
 
 SURFER = PHOTOS / "surfer-standing-on-beach.jpg"
-
-
-def cell_of(picture: np.ndarray, pick) -> tuple[int, int]:
-    top, left = np.unravel_index(pick(picture), picture.shape)
-    return int(top * 8 / picture.shape[0]), int(left * 8 / picture.shape[1])
+DRAWN = 64  # pixels along a side of the player's drawing, which the browser then stretches over the photo
 
 
 def test_each_word_shows_its_own_map_where_the_array_says(surfer):
     words = surfer.locator(".words button")
     assert words.all_inner_texts() == [word.text for word in surfer.caption.words]
-    before = None
+    before, top = None, scale_top(surfer.caption)
     for index, word in enumerate(surfer.caption.words):
         words.nth(index).click()
         expect(words.nth(index)).to_have_attribute("aria-pressed", "true")
         picture = canvas(surfer)
-        assert word.weights[cell_of(picture, np.argmin)] >= 0.8 * word.weights.max()  # the clearest point
+        clear = np.sqrt((smooth_map(word.weights, DRAWN, DRAWN) / top).clip(0, 1))
+        rows, columns = (((np.arange(DRAWN) + 0.5) * side / DRAWN).astype(int) for side in picture.shape)
+        np.testing.assert_allclose(picture[np.ix_(rows, columns)], 255 * OPACITY * (1 - clear), rtol=0, atol=6)
         if before is not None:
             assert np.abs(picture - before).max() > 5
         before = picture
