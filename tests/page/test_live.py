@@ -72,7 +72,10 @@ def test_captions_change_with_the_picture_and_are_those_of_the_captioner(live, c
         window.shown = [];
         new MutationObserver(() => window.shown.push(said.textContent.trim())).observe(said, { childList: true });
     }""")
-    live.wait_for_function("window.asked.length >= 15 && new Set(window.shown.filter(Boolean)).size >= 2")
+    live.wait_for_function("""() => {
+        const said = new Set(window.asked.map(([, item]) => item.captions[0].words.map(({ text }) => text).join(' ')));
+        return window.asked.length >= 15 && new Set(window.shown.filter(text => said.has(text))).size >= 2;
+    }""")
     frames, items = zip(*live.evaluate("window.asked"), strict=True)
     frames = [base64.b64decode(frame) for frame in frames[:15]]
     said = [" ".join(word["text"] for word in item["captions"][0]["words"]) for item in items]
