@@ -5,12 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 END_WORD = "."  # stands for the end of the caption among a word's alternatives
-# Words that name nothing one could point at.
-FUNCTION_WORDS = frozenset((
-    "a", "an", "the", "and", "or", "of", "in", "on", "at", "by", "to", "from", "with", "for", "into", "onto", "over",
-    "through", "near", "is", "are", "was", "be", "been", "being", "his", "her", "its", "their", "it", "he", "she",
-    "they", "that", "this", "there", "as", "while", "who", "which", "up", "down", "out", "off",
-))  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

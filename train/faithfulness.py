@@ -58,9 +58,9 @@ import torch
 from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
-from capmodel.caption import FUNCTION_WORDS
 from capmodel.command_line import command, load_captioner, whole_number
 from capmodel.decoding.beam_search import beam_search
+from capmodel.words import FUNCTION_WORDS
 from train.data.mixture import interleave_longest
 from train.metrics.faithfulness_report import draw_report, summarize
 from train.metrics.occlusion_curves import DRAWS, Reading, Settings, measure_photo

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from capmodel.caption import FUNCTION_WORDS
+from capmodel.words import FUNCTION_WORDS
 
 PAD, UNKNOWN, START, END = range(4)
 _SPACE = "▁"  # sentencepiece's mark for "a word begins here"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from capmodel.caption import END_WORD, FUNCTION_WORDS, Caption
+from capmodel.caption import END_WORD, Caption
 from capmodel.explain.agreement import OVERLAP, PHOTO_MATTERS, PLACE_MATTERS, STRONGEST, Answer
 from capmodel.output.overlay import (
     AGAINST_COLOR,
@@ -26,6 +26,7 @@ from capmodel.output.overlay import (
 )
 from capmodel.output.sentences import agreements, sentence
 from capmodel.resources import ASSETS
+from capmodel.words import FUNCTION_WORDS
 
 PLAYER = ASSETS / "player"
 MAIN = "main.js"  # exports `mount`

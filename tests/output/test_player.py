@@ -9,10 +9,11 @@ import pytest
 from support.captions import make_caption
 from support.web import canvas, open_page
 
-from capmodel.caption import END_WORD, FUNCTION_WORDS, CaptionedPhoto
+from capmodel.caption import END_WORD, CaptionedPhoto
 from capmodel.output.offline_page import import_map, save_html
 from capmodel.output.overlay import AGAINST_COLOR, CLEAR, OPACITY, OVERLAY_COLOR
 from capmodel.output.player import FILES, PLAYER, player_constants, player_files, player_item
+from capmodel.words import FUNCTION_WORDS
 
 
 def peaked(side: int, cell: int) -> np.ndarray:
