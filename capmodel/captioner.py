@@ -16,6 +16,7 @@ from capmodel import hub, pretrained
 from capmodel.caption import Caption, Evidence, Word
 from capmodel.decoding.alternatives import Alternatives, word_alternatives
 from capmodel.decoding.beam_search import Hypothesis, beam_search
+from capmodel.decoding.lexicon import Lexicon
 from capmodel.decoding.options import DecodeOptions
 from capmodel.decoding.tokenizer import Tokenizer
 from capmodel.explain.evidence import grid_evidence, photo_evidence
@@ -41,6 +42,7 @@ class Captioner:
         model: the network as it was trained.
         decoder: the model's decoder, in its fast form for the search.
         tokenizer: converts words to tokens and back.
+        lexicon: what the search knows of the tokens.
 
     Args:
         card: the model's description, in Markdown. It is saved with the model; after further training, make a new
@@ -59,7 +61,7 @@ class Captioner:
         self.card = card
         self._encoder = FastEncoder(model.encoder, precision)
         self.decoder = FastDecoder(model.decoder)
-        self._content = torch.tensor(tokenizer.begins_content)
+        self.lexicon = Lexicon.of(tokenizer)
 
     @classmethod
     def from_pretrained(cls, source: str | Path = "softmax", *, precision: str = "auto") -> "Captioner":
@@ -246,7 +248,7 @@ class Captioner:
             return []
         tokens = [self.tokenizer.encode(prefix) for prefix in prefixes] if prefixes else None
         memory = self.decoder.prepare(grid)
-        found = beam_search(self.decoder, memory, options, tokens, self._content)
+        found = beam_search(self.decoder, memory, options, tokens, self.lexicon)
         alternatives = word_alternatives(self.decoder, self.tokenizer, memory, found, options.alternatives)
         return [
             [self._caption(hypothesis, others) for hypothesis, others in zip(*of_photo, strict=True)]

@@ -6,3 +6,12 @@ FUNCTION_WORDS = frozenset((
     "through", "near", "is", "are", "was", "be", "been", "being", "his", "her", "its", "their", "it", "he", "she",
     "they", "that", "this", "there", "as", "while", "who", "which", "up", "down", "out", "off",
 ))  # fmt: skip
+
+# Words for men, for women, and for either.
+GENDERED_WORDS = (
+    ("man", "woman", "person"),
+    ("men", "women", "people"),
+    ("boy", "girl", "child"),
+    ("boys", "girls", "children"),
+    ("his", "her", "their"),
+)

@@ -42,6 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", default="softmax", help="bundled name, folder or Hub id")
     parser.add_argument("--beam", type=whole_number(1, MOST_BEAMS), default=5)
     parser.add_argument("--length-penalty", type=float, default=DecodeOptions.length_penalty)
+    parser.add_argument(
+        "--hedging", type=float, default=DecodeOptions.hedging, help="1 never hedges between man and woman"
+    )
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone")
     parser.add_argument("--limit", type=int, help="only the first photos of the split")
     parser.add_argument("--captions", type=Path, help="also write the captions to this file, a JSON line a photo")
@@ -71,7 +74,9 @@ def caption_examples(
     captioner: Captioner, examples: Sequence[Example], options: argparse.Namespace, accelerator: Accelerator
 ) -> tuple[list[str], list[tuple[float, float]]]:
     """The caption of each photo, and what `describe_maps` says of it; the photos are shared by all processes."""
-    decode = DecodeOptions(beam=options.beam, length_penalty=options.length_penalty, alternatives=0)
+    decode = DecodeOptions(
+        beam=options.beam, length_penalty=options.length_penalty, hedging=options.hedging, alternatives=0
+    )
     # Whole batches are dealt out, so that a photo meets the same neighbours however many processes there are.
     batches = [range(first, min(first + BATCH, len(examples))) for first in range(0, len(examples), BATCH)]
     mine = batches[accelerator.process_index :: accelerator.num_processes]
@@ -112,6 +117,7 @@ def report(
         "photos": len(examples),
         "beam": options.beam,
         "length_penalty": options.length_penalty,
+        "hedging": options.hedging,
         "precision": options.precision,
         "versions": {**metric_versions(), "torch": version("torch"), "timm": version("timm")},
     }

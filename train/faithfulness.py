@@ -180,8 +180,8 @@ def read_photos(captioner: Captioner, photos: Sequence[Path]) -> list[Reading]:
     for first in tqdm(range(0, len(photos), BATCH), desc="captions", unit="batch"):
         squares = [captioner.load_square(photo) for photo in photos[first : first + BATCH]]
         grids = captioner.encode(squares)
-        memory, content = captioner.decoder.prepare(grids), captioner.tokenizer.begins_content
-        found = beam_search(captioner.decoder, memory, DecodeOptions(), content=content)
+        memory = captioner.decoder.prepare(grids)
+        found = beam_search(captioner.decoder, memory, DecodeOptions(), lexicon=captioner.lexicon)
         for square, grid, [caption] in zip(squares, grids, found, strict=True):
             spans = captioner.tokenizer.word_spans(caption.tokens)
             words = [span for span in spans if span[0] not in FUNCTION_WORDS]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from capmodel.decoding.beam_search import DecodeOptions, beam_search
+from capmodel.decoding.lexicon import Lexicon
 from capmodel.decoding.tokenizer import Tokenizer
 from capmodel.model.decoder import Decoder
 from capmodel.model.fast_decoder import FastDecoder
@@ -19,10 +20,10 @@ def caption_grids(
     device, quick = decoder.output_bias.device, FastDecoder(decoder.eval())
     options = DecodeOptions(beam=beam, alternatives=0)
     batch_size = 50 if device.type == "cpu" else 500  # a GPU waits for the next step rather than for the photos
-    captions = []
+    lexicon, captions = Lexicon.of(tokenizer), []
     for first in range(0, len(grids), batch_size):
         grid = torch.from_numpy(grids[first : first + batch_size].astype(np.float32)).to(device)
-        found = beam_search(quick, quick.prepare(grid), options, content=tokenizer.begins_content)
+        found = beam_search(quick, quick.prepare(grid), options, lexicon=lexicon)
         captions += [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
     return captions
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from capmodel.decoding.hedging import hedge
+from capmodel.decoding.lexicon import Lexicon
 from capmodel.decoding.options import DecodeOptions
 from capmodel.decoding.tokenizer import END, PAD, START, UNKNOWN
 from capmodel.model.decoder import Decoder, Memory, State
@@ -19,8 +21,9 @@ class Hypothesis:
 
     Attributes:
         tokens: the T token ids.
-        score: the log-probability, less what repetition cost, normalised by length: by it, captions are ranked.
-        logprobs: of each token, then of the end: (T + 1,).
+        score: the log-probability, with words hedged and less what repetition cost, normalised by length: by it,
+            captions are ranked.
+        logprobs: of each token, then of the end, as the model gives them: (T + 1,).
         weights: where the decoder looked to choose each token, rows summing to 1: (T, L).
         top_k: the most probable tokens at each step, which may include the chosen one, as ids and
             log-probabilities: (T, R) each.
@@ -47,7 +50,7 @@ class _End(NamedTuple):
 class _Continuation(NamedTuple):
     """A caption so far, with one more token."""
 
-    total: float  # its log-probability
+    total: float  # its log-probability, hedged and less what repetition cost
     parent: int  # the beam that it continues
     token: int
     logprob: float  # the token's
@@ -70,7 +73,7 @@ def beam_search(
     memory: Memory,
     options: DecodeOptions = DecodeOptions(),
     prefixes: Sequence[Sequence[int]] | None = None,
-    content: Sequence[bool] | Tensor | None = None,
+    lexicon: Lexicon | None = None,
 ) -> list[list[Hypothesis]]:
     """Searches for the most probable captions of B photos.
 
@@ -78,8 +81,7 @@ def beam_search(
         decoder: in eval mode.
         memory: of the photos, from `decoder.prepare`.
         prefixes: for each photo, the tokens with which its captions must begin (may be empty).
-        content: for each of the V tokens, whether it begins a content word (`Tokenizer.begins_content`); without it,
-            repetition costs nothing.
+        lexicon: of the V tokens; without it, repetition costs nothing and nothing is hedged.
 
     Returns:
         For each photo, its finished captions, best first: `options.candidates` of them, or fewer
@@ -92,14 +94,13 @@ def beam_search(
     prefixes = prefixes or [()] * photos
     if max(map(len, prefixes), default=0) > options.max_tokens:
         raise ValueError(f"a prefix is longer than max_tokens ({options.max_tokens})")
-    is_content = None
-    if content is not None and options.repetition_cost:
-        is_content = torch.as_tensor(content, device=device)
+    if lexicon is not None:
+        lexicon = lexicon.to(device)
     # All captions begin alike: K is 1 in the first step, and the beam in the others.
     state = decoder.start(memory, 1)
     tokens = torch.full((photos, 1), START, device=device)
     history = tokens[..., None]  # (B, K, tokens so far)
-    totals = torch.zeros((photos, 1), device=device)  # log-probability so far, less what repetition cost
+    totals = torch.zeros((photos, 1), device=device)  # log-probability so far, hedged and less what repetition cost
     steps: list[_Step] = []
     ends: list[list[_End]] = [[] for _ in range(photos)]
     searched = list(range(photos))  # the photo of each row
@@ -109,7 +110,7 @@ def beam_search(
         logprobs = logits.float().log_softmax(-1)  # (B, K, V)
         top_k = logprobs.topk(min(options.top_k, logprobs.shape[-1]))
         forced = _forced([prefixes[photo] for photo in searched], length, options)
-        ranked = _ranked(logprobs, history, forced, is_content, options)
+        ranked = _ranked(logprobs, history, forced, lexicon, options)
         # Twice the beam: even if the best `beam` tokens all end captions, a full beam continues.
         likely = ranked.topk(min(2 * beam, ranked.shape[-1]))
         count = likely.values.shape[-1]
@@ -153,16 +154,18 @@ def _forced(prefixes: Sequence[Sequence[int]], length: int, options: DecodeOptio
 
 
 def _ranked(
-    logprobs: Tensor, history: Tensor, forced: dict[int, int], is_content: Tensor | None, options: DecodeOptions
+    logprobs: Tensor, history: Tensor, forced: dict[int, int], lexicon: Lexicon | None, options: DecodeOptions
 ) -> Tensor:
     """What each token adds to a caption's total, given the history (B, K, 1 + tokens so far).
 
-    That is its log-probability (B, K, V), less the cost of a content token that is there already. Tokens that must not
-    come next have -inf; in forced rows, all but one.
+    That is its log-probability (B, K, V), hedged, less the cost of a content token that is there already. Tokens that
+    must not come next have -inf; in forced rows, all but one.
     """
-    ranked = logprobs.clone()
-    if is_content is not None:
-        ranked.scatter_(-1, history, logprobs.gather(-1, history) - options.repetition_cost * is_content[history])
+    if lexicon is not None:
+        ranked = hedge(logprobs, lexicon.gendered, options.hedging)
+        ranked.scatter_(-1, history, ranked.gather(-1, history) - options.repetition_cost * lexicon.content[history])
+    else:
+        ranked = logprobs.clone()
     for token in (PAD, UNKNOWN, START):
         ranked[..., token] = -torch.inf
     length = history.shape[-1] - 1

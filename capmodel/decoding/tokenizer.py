@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from capmodel.words import FUNCTION_WORDS
+from capmodel.words import FUNCTION_WORDS, GENDERED_WORDS
 
 PAD, UNKNOWN, START, END = range(4)
 _SPACE = "▁"  # sentencepiece's mark for "a word begins here"
@@ -55,6 +55,10 @@ class Tokenizer:
             name.startswith(_SPACE) and len(name) > 2 and name.removeprefix(_SPACE) not in FUNCTION_WORDS
             for name in names
         ]
+        # The tokens of words for men, for women and for either, where each is one token.
+        tokens = {name: token for token, name in enumerate(names)}
+        rows = ([tokens.get(_SPACE + word, UNKNOWN) for word in words] for words in GENDERED_WORDS)
+        self.gendered = [row for row in rows if UNKNOWN not in row]
 
     def __len__(self) -> int:
         """V, the number of pieces."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from capmodel.caption import END_WORD, Caption
+from capmodel.decoding.options import DecodeOptions
 from capmodel.explain.agreement import OVERLAP, PHOTO_MATTERS, PLACE_MATTERS, STRONGEST, Answer
 from capmodel.output.overlay import (
     AGAINST_COLOR,
@@ -26,7 +27,7 @@ from capmodel.output.overlay import (
 )
 from capmodel.output.sentences import agreements, sentence
 from capmodel.resources import ASSETS
-from capmodel.words import FUNCTION_WORDS
+from capmodel.words import FUNCTION_WORDS, GENDERED_WORDS
 
 PLAYER = ASSETS / "player"
 MAIN = "main.js"  # exports `mount`
@@ -82,6 +83,8 @@ def player_constants() -> dict:
         },
         "end_word": END_WORD,
         "function_words": sorted(FUNCTION_WORDS),
+        "gendered_words": GENDERED_WORDS,
+        "hedging": DecodeOptions.hedging,
     }
 
 

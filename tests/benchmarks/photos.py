@@ -58,19 +58,19 @@ def measure_photos(rounds: int) -> dict:
 
 def measure_parts(captioner: Captioner, photos: list[Path], rounds: int) -> dict[str, float]:
     """Where the time goes: the seconds of each part of captioning, one after the other."""
-    decoder, options, content = captioner.decoder, DecodeOptions(), captioner.tokenizer.begins_content
+    decoder, options, lexicon = captioner.decoder, DecodeOptions(), captioner.lexicon
     squares = [captioner.load_square(photo) for photo in photos]
     grid = captioner.encode(squares)
     with torch.inference_mode():
         memory = decoder.prepare(grid)
-        found = beam_search(decoder, memory, options, content=content)
+        found = beam_search(decoder, memory, options, lexicon=lexicon)
         tokenizer, count = captioner.tokenizer, options.alternatives
         return time_in_turn(
             {
                 "load, in one thread": lambda: [captioner.load_square(photo) for photo in photos],
                 "backbone": lambda: captioner.encode(squares),
                 "keys and gates": lambda: decoder.prepare(grid),
-                "beam search": lambda: beam_search(decoder, memory, DecodeOptions(alternatives=0), content=content),
+                "beam search": lambda: beam_search(decoder, memory, DecodeOptions(alternatives=0), lexicon=lexicon),
                 "alternatives": lambda: word_alternatives(decoder, tokenizer, memory, found, count),
             },
             rounds,

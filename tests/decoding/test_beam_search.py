@@ -1,15 +1,21 @@
 """Beam search against greedy decoding and against looking at every possible caption."""
 
+from dataclasses import replace
 from itertools import product
+from math import inf, log
 
 import pytest
 import torch
 
 from capmodel.decoding.beam_search import DecodeOptions, beam_search
+from capmodel.decoding.hedging import hedge
+from capmodel.decoding.lexicon import Lexicon
 from capmodel.decoding.tokenizer import END, START
 from capmodel.model.decoder import Decoder
 
 VOCABULARY = 8  # four special tokens and four words
+NO_CONTENT = torch.zeros(VOCABULARY, dtype=torch.bool)
+NOT_GENDERED = torch.empty(0, 3, dtype=torch.long)
 
 
 @pytest.fixture
@@ -74,8 +80,8 @@ def test_a_wide_beam_finds_the_best_of_all_captions(decoder, grid):
 def test_naming_a_content_word_again_costs_something(decoder, grid):
     """The best of all captions, counted by hand: tokens 4 and 5 begin content words."""
     options = DecodeOptions(beam=100, candidates=20, max_tokens=3, repetition_cost=0.7, length_penalty=0.5)
-    content = [False] * 4 + [True, True, False, False]
-    searched = beam_search(decoder, decoder.prepare(grid), options, content=content)
+    lexicon = Lexicon(torch.tensor([False] * 4 + [True, True, False, False]), NOT_GENDERED)
+    searched = beam_search(decoder, decoder.prepare(grid), options, lexicon=lexicon)
     free = beam_search(decoder, decoder.prepare(grid), options)
     repeats = 0
     for photo, found in enumerate(searched):
@@ -98,8 +104,59 @@ def test_naming_a_content_word_again_costs_something(decoder, grid):
     assert [[h.tokens for h in found] for found in searched] != [[h.tokens for h in found] for found in free]
 
 
-def test_a_repeated_word_that_must_come_costs_nothing(decoder, grid):
-    [found] = beam_search(decoder, decoder.prepare(grid[:1]), DecodeOptions(max_tokens=3), [[4, 4, 4]], [True] * 8)
+@torch.no_grad()
+def test_of_two_close_words_the_one_for_either_is_written(decoder, grid):
+    """The best of all captions, counted by hand: token 6 holds for both 4 and 5."""
+    options = DecodeOptions(beam=100, candidates=10, max_tokens=3, hedging=2.0, length_penalty=0.5)
+    lexicon = Lexicon(NO_CONTENT, torch.tensor([[4, 5, 6]]))
+    searched = beam_search(decoder, decoder.prepare(grid), options, lexicon=lexicon)
+    hedges = 0
+    for photo, found in enumerate(searched):
+        scores, own = {}, {}
+        for tokens in all_captions(3):
+            logits, _ = decoder(grid[None, photo], torch.tensor([[[START, *tokens]]]))
+            steps = logits[0, 0].softmax(-1).tolist()
+            score = own[tokens] = 0
+            for probabilities, token in zip(steps, (*tokens, END), strict=True):
+                man, woman, either = probabilities[4:7]
+                own[tokens] += log(probabilities[token])
+                if 0.5 < man / woman < 2:
+                    probabilities[4:7] = 0, 0, man + woman + either
+                    hedges += token == 6
+                score += log(probabilities[token]) if probabilities[token] else -inf
+            scores[tokens] = score / (len(tokens) + 1) ** 0.5
+        best = sorted(scores, key=scores.get, reverse=True)[:10]
+        assert [tuple(hypothesis.tokens) for hypothesis in found] == best
+        for hypothesis in found:
+            tokens = tuple(hypothesis.tokens)
+            assert hypothesis.score == pytest.approx(scores[tokens], abs=1e-5)
+            assert hypothesis.logprobs.sum().item() == pytest.approx(own[tokens], abs=1e-5)  # the model's own
+    assert hedges  # else the test would show less
+    certain = beam_search(decoder, decoder.prepare(grid), replace(options, hedging=1.0), lexicon=lexicon)
+    assert [[h.tokens for h in found] for found in searched] != [[h.tokens for h in found] for found in certain]
+
+
+def test_hedging_gives_one_words_probability_to_another():
+    gendered = torch.tensor([[4, 5, 6], [7, 8, 9]])
+    probabilities = torch.tensor([
+        [0.0, 0.0, 0.0, 0.1, 0.2, 0.2, 0.1, 0.3, 0.05, 0.05],  # the first two are equal, the others far apart
+        [0.0, 0.0, 0.0, 0.1, 0.0, 0.2, 0.1, 0.3, 0.2, 0.1],  # what cannot be is no rival
+    ])  # fmt: skip
+    hedged = hedge(probabilities.log(), gendered, 3.0)
+    expected = torch.tensor([
+        [0.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.5, 0.3, 0.05, 0.05],
+        [0.0, 0.0, 0.0, 0.1, 0.0, 0.2, 0.1, 0.0, 0.0, 0.6],
+    ])  # fmt: skip
+    torch.testing.assert_close(hedged.exp(), expected)
+    torch.testing.assert_close(hedge(probabilities.log(), gendered, 1.0).exp(), probabilities)
+    torch.testing.assert_close(hedge(probabilities.log(), NOT_GENDERED, 3.0).exp(), probabilities)
+
+
+def test_words_that_must_come_are_neither_hedged_nor_do_they_cost(decoder, grid):
+    lexicon = Lexicon(~NO_CONTENT, torch.tensor([[4, 5, 6]]))
+    options = DecodeOptions(max_tokens=3, hedging=1e9)
+    [found] = beam_search(decoder, decoder.prepare(grid[:1]), options, [[4, 4, 4]], lexicon)
+    assert found[0].tokens == [4, 4, 4]
     assert found[0].score == pytest.approx(found[0].logprobs.sum().item() / 4**0.8, abs=1e-5)
 
 
@@ -178,7 +235,15 @@ def test_captions_end_at_the_longest_length(decoder, grid):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"beam": 0}, {"candidates": 6}, {"max_tokens": 0}, {"alternatives": -1}, {"repetition_cost": -0.5}]
+    "wrong",
+    [
+        {"beam": 0},
+        {"candidates": 6},
+        {"max_tokens": 0},
+        {"alternatives": -1},
+        {"repetition_cost": -0.5},
+        {"hedging": 0.5},
+    ],
 )
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -4,6 +4,7 @@ import pytest
 from support.samples import CAPTIONS
 
 from capmodel.decoding.tokenizer import END, Tokenizer, normalize_caption
+from capmodel.words import GENDERED_WORDS
 from train.data.tokenizer import train_tokenizer
 
 
@@ -53,6 +54,13 @@ def test_pieces_that_begin_content_words(captioner):
     continued = tokenizer.encode("saxophonists")[1:]
     assert continued
     assert not any(tokenizer.begins_content[token] for token in continued)
+
+
+def test_tokens_of_words_for_men_women_and_either(captioner, tmp_path):
+    tokenizer = captioner.tokenizer
+    assert [tuple(map(tokenizer.decode, zip(row))) for row in tokenizer.gendered] == list(GENDERED_WORDS)
+    small = train_tokenizer(["a man", "a woman", "a person", "his her"] * 50, tmp_path / "small.model", 4000)
+    assert [[small.decode([token]) for token in row] for row in small.gendered] == [["man", "woman", "person"]]
 
 
 def test_too_few_captions_make_a_smaller_vocabulary(tmp_path):

@@ -9,11 +9,12 @@ import pytest
 from support.captions import make_caption
 from support.web import canvas, open_page
 
-from capmodel.caption import END_WORD, CaptionedPhoto
+from capmodel.caption import END_WORD, Caption, CaptionedPhoto, Word
+from capmodel.decoding.options import DecodeOptions
 from capmodel.output.offline_page import import_map, save_html
 from capmodel.output.overlay import AGAINST_COLOR, CLEAR, OPACITY, OVERLAY_COLOR
 from capmodel.output.player import FILES, PLAYER, player_constants, player_files, player_item
-from capmodel.words import FUNCTION_WORDS
+from capmodel.words import FUNCTION_WORDS, GENDERED_WORDS
 
 
 def peaked(side: int, cell: int) -> np.ndarray:
@@ -44,6 +45,8 @@ def test_the_player_draws_with_the_numbers_of_python():
     assert constants["against_color"] == AGAINST_COLOR.tolist()
     assert (constants["opacity"], constants["clear"], constants["end_word"]) == (OPACITY, CLEAR, END_WORD)
     assert set(constants["function_words"]) == FUNCTION_WORDS
+    assert [tuple(words) for words in constants["gendered_words"]] == list(GENDERED_WORDS)
+    assert constants["hedging"] == DecodeOptions.hedging
     declared = re.search(r"interface Constants \{(.*?)\n\}", (PLAYER / "types.d.ts").read_text(), re.DOTALL)[1]
     assert set(re.findall(r"^  (\w+):", declared, re.MULTILINE)) == set(constants)
 
@@ -102,3 +105,29 @@ def test_a_saved_page_draws_maps_of_another_grid(browser, tmp_path, side):
         expected = [f"{side**2 * value:.1f}" for value in peaked(side, cells[-1]).flat]
         assert page.locator(".cells button").all_inner_texts() == expected
         assert page.locator(".raw").inner_text() == f"{side}×{side} cells"
+
+
+@pytest.mark.parametrize(
+    ("word", "alternatives", "explained"),
+    [
+        ("person", [("man", 0.3), ("woman", 0.2), ("dog", 0.1)], True),
+        ("person", [("woman", 0.2), ("man", 0.3)], True),
+        ("person", [("man", 0.7), ("woman", 0.2)], False),  # sure enough: then "person" was better for another reason
+        ("person", [("man", 0.3), ("girl", 0.2)], False),
+        ("dog", [("man", 0.3), ("woman", 0.2)], False),
+        ("their", [("his", 0.1), ("a", 0.1), ("her", 0.05)], True),
+    ],
+)
+def test_a_saved_page_says_why_a_word_is_more_general(browser, tmp_path, word, alternatives, explained):
+    caption = Caption(word, [Word(word, 0.1, peaked(8, 0), alternatives)], -1.0)
+    save_html([CaptionedPhoto("x.jpg", np.zeros((300, 400, 3), np.uint8), [caption])], tmp_path / "x.html")
+    with open_page(browser, (tmp_path / "x.html").as_uri(), reduced_motion="reduce") as page:
+        page.locator(".tools button", has_text="Other words").click()
+        said = page.locator(".panel p").all_inner_texts()
+        assert len(said) == 1 + explained
+        if explained:
+            men, women = (each for each, _ in alternatives if each in ("man", "woman", "his", "her"))
+            assert all(
+                f"\N{LEFT DOUBLE QUOTATION MARK}{each}\N{RIGHT DOUBLE QUOTATION MARK}" in said[0]
+                for each in (men, women, word)
+            )

@@ -63,7 +63,7 @@ def test_a_player_that_is_taken_out_listens_no_more(page):
             const element = document.querySelector('.root').parentElement;
             const value = {{ samples: [], attentions: ['softmax'], retention_minutes: 1, largest_bytes: 1e8, most_photos: 9,
                             photo_rules: {{ photo_suffixes: [], other_suffixes: [], system_folders: [], photo_starts: ['JPEG'], start: 9 }},
-                            constants: {{ overlay_color: [0, 0, 0], opacity: 1, clear: 8, end_word: '.', function_words: [] }} }};
+                            constants: {{ overlay_color: [0, 0, 0], opacity: 1, clear: 8, end_word: '.', function_words: [], gendered_words: [] }} }};
             window.sent = [];
             const server = {{ sample: async question => (window.sent.push(question), {{ error: 'no' }}) }};
             window.unmount = mount(element, {{ value }}, new ServerEngine(server));   // takes the place of the page's own

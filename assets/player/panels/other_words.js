@@ -1,4 +1,4 @@
-/** @import { App, Panel } from '../types.d.ts' */
+/** @import { App, Constants, Panel, Word } from '../types.d.ts' */
 import { busy, complaint, make } from '../core/dom.js';
 import { percent, textOf } from '../core/text.js';
 
@@ -80,11 +80,29 @@ export function otherWords({ store, engine, captioning, constants, say }) {
       const hint = steerable
         ? 'Choose one, and the rest of the caption is written anew from there.'
         : 'What it might have written instead.';
+      const hedged = hedging(caption.words[word], constants);
       place.replaceChildren(
+        ...(hedged ? [make('p', { textContent: hedged })] : []),
         make('p', { textContent: hint }),
         make('ul', { className: 'chips' }, make('li', { className: 'own' }, ...chip(text, probability)), ...others),
         answer,
       );
     },
   };
+}
+
+/**
+ * Why the search wrote "person" where "man" or "woman" is more probable; '' where it was not for that.
+ *
+ * @param {Word} word
+ * @param {Constants} constants
+ */
+function hedging({ text, alternatives }, { gendered_words: gendered, hedging: ratio }) {
+  const row = gendered.find(([, , either]) => either === text);
+  const [man, woman] = [0, 1].map((at) => alternatives?.find(([other]) => other === row?.[at]));
+  if (!man || !woman || Math.max(man[1] / woman[1], woman[1] / man[1]) >= ratio) return '';
+  return (
+    `\u201C${man[0]}\u201D and \u201C${woman[0]}\u201D are about equally probable here. ` +
+    `Unless one is ${ratio} times as probable as the other, the model does not guess and writes \u201C${text}\u201D.`
+  );
 }

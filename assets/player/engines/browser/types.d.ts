@@ -43,6 +43,8 @@ export interface SearchOptions {
   no_repeated_trigram: boolean;
   /** Nats that a caption loses each time that it names a content word again. */
   repetition_cost: number;
+  /** How many times as probable as the other "man" or "woman" must be to be written. */
+  hedging: number;
   alternatives: number;
 }
 
@@ -84,15 +86,23 @@ export interface Step extends State {
   weights: Float32Array;
 }
 
+/** What the search knows of tokens, beside their probabilities. */
+export interface Lexicon {
+  /** Whether a token begins a content word. */
+  beginsContent(token: number): boolean;
+  /** Tokens for men, for women and for either. */
+  gendered: number[][];
+}
+
 /** One step of the decoder for K captions of a photo: reads a token each. */
 export type Read = (tokens: Int32Array, state: State) => Promise<Step>;
 
 /** One caption as T tokens, without start and end. */
 export interface Hypothesis {
   tokens: number[];
-  /** The length-normalised log-probability. */
+  /** The log-probability, with words hedged and less what repetition cost, length-normalised. */
   score: number;
-  /** Of each token, then of the end: T + 1. */
+  /** Of each token, then of the end, as the model gives them: T + 1. */
   logprobs: number[];
   /** Where the decoder looked to choose each token: T times L. */
   weights: Float32Array[];

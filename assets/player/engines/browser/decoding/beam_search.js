@@ -1,7 +1,8 @@
 // Beam search by the rules of capmodel/decoding/beam_search.py, for one photo.
 
-/** @import { Hypothesis, Read, SearchOptions, State, Step } from '../types.d.ts' */
+/** @import { Hypothesis, Lexicon, Read, SearchOptions, State, Step } from '../types.d.ts' */
 import { Refusal } from '../refusal.js';
+import { hedge } from './hedging.js';
 import { END, PAD, START, UNKNOWN } from './tokenizer.js';
 
 /**
@@ -26,10 +27,10 @@ import { END, PAD, START, UNKNOWN } from './tokenizer.js';
  * @param {number} hiddenSize H
  * @param {SearchOptions} options
  * @param {number[]} prefix the tokens with which the captions must begin
- * @param {(token: number) => boolean} beginsContent whether a token begins a content word
+ * @param {Lexicon | null} lexicon without it, repetition costs nothing and nothing is hedged
  * @returns {Promise<Hypothesis[]>} finished captions, best first; fewer than `candidates` if there are not that many
  */
-export async function beamSearch(read, hiddenSize, options, prefix = [], beginsContent = () => false) {
+export async function beamSearch(read, hiddenSize, options, prefix = [], lexicon = null) {
   const { beam, max_tokens } = options;
   if (prefix.length > max_tokens)
     throw new Refusal(`A caption has at most ${max_tokens} tokens; please keep fewer words.`);
@@ -37,7 +38,7 @@ export async function beamSearch(read, hiddenSize, options, prefix = [], beginsC
   let tokens = new Int32Array(beam).fill(START);
   /** @type {number[][]} */
   let history = [[]]; // one a beam that is alive: at the start all beams are equal, so only one counts
-  let totals = [0]; // log-probability so far, less what repetition cost, rounded to float32 as in Python
+  let totals = [0]; // log-probability so far, hedged and less what repetition cost, rounded to float32 as in Python
   /** @type {Trace[]} */
   const steps = [];
   /** @type {End[]} */
@@ -45,22 +46,29 @@ export async function beamSearch(read, hiddenSize, options, prefix = [], beginsC
   for (let length = 0; length <= max_tokens; length++) {
     const step = await read(tokens, state);
     const forced = length === max_tokens ? END : prefix[length];
-    const likely = mostLikely(step, history.length, beam, Math.max(topKOf(options), 2 * beam + 4 + length));
-    const choices = likely.flatMap((each, parent) =>
-      (forced === undefined ? allowed(each.tokens, history[parent], options) : [forced]).map((token) => {
-        const logprob = step.logprobs[(parent * step.logprobs.length) / beam + token];
-        const again = forced === undefined && beginsContent(token) && history[parent].includes(token);
-        const added = again ? Math.fround(logprob - options.repetition_cost) : logprob;
-        return { total: Math.fround(totals[parent] + added), parent, token, logprob };
-      }),
-    );
+    const rows = history.map((_, parent) => rowOf(step.logprobs, parent, beam));
+    const choices = rows.flatMap((logprobs, parent) => {
+      const choose = (/** @type {number} */ token, /** @type {number} */ added) => ({
+        total: Math.fround(totals[parent] + added),
+        parent,
+        token,
+        logprob: logprobs[token],
+      });
+      if (forced !== undefined) return [choose(forced, logprobs[forced])];
+      const ranked = lexicon ? hedge(logprobs, lexicon.gendered, options.hedging) : logprobs;
+      const { tokens: likely } = largest(ranked, 2 * beam + 4 + length);
+      return allowed(likely, history[parent], options).map((token) => {
+        const again = lexicon?.beginsContent(token) && history[parent].includes(token);
+        return choose(token, again ? Math.fround(ranked[token] - options.repetition_cost) : ranked[token]);
+      });
+    });
     const best = choices.sort((a, b) => b.total - a.total).slice(0, 2 * beam);
     for (const { total, parent, token, logprob } of best.slice(0, beam)) {
       if (token !== END || total === Number.NEGATIVE_INFINITY) continue;
       ends.push({ score: normalized(total, length + 1, options), step: length, beam: parent, logprob });
     }
     const chosen = best.filter(({ token }) => token !== END).slice(0, beam);
-    steps.push({ read: step, topK: likely.map((each) => cut(each, topKOf(options))), chosen });
+    steps.push({ read: step, topK: rows.map((logprobs) => largest(logprobs, topKOf(options))), chosen });
     if (isDone(ends, chosen, length + 1, options)) break;
     state = continued(step, chosen, beam, hiddenSize);
     tokens = Int32Array.from({ length: beam }, (_, k) => chosen[k]?.token ?? END);
@@ -88,16 +96,14 @@ export const startState = (captions, hiddenSize) => ({
 });
 
 /**
- * The most probable tokens of each beam that is alive, best first.
- *
- * @param {Step} step
- * @param {number} alive beams
- * @param {number} beam
- * @param {number} count
+ * @param {Float32Array} values of K captions: (K, N)
+ * @param {number} k
+ * @param {number} captions K
+ * @returns {Float32Array} one caption's: N
  */
-function mostLikely({ logprobs }, alive, beam, count) {
-  const size = logprobs.length / beam;
-  return Array.from({ length: alive }, (_, k) => largest(logprobs.subarray(k * size, (k + 1) * size), count));
+function rowOf(values, k, captions) {
+  const size = values.length / captions;
+  return values.subarray(k * size, (k + 1) * size);
 }
 
 /**
@@ -124,12 +130,6 @@ export function largest(values, count) {
   }
   return { tokens, logprobs };
 }
-
-/**
- * @param {{ tokens: number[], logprobs: number[] }} likely
- * @param {number} count
- */
-const cut = ({ tokens, logprobs }, count) => ({ tokens: tokens.slice(0, count), logprobs: logprobs.slice(0, count) });
 
 /**
  * Leaves out the tokens that must not come next.
@@ -220,10 +220,7 @@ function trace(steps, end, beam, hiddenSize) {
     tokens: walked.map(({ chosen, after }) => chosen[after].token),
     score: end.score,
     logprobs: [...walked.map(({ chosen, after }) => chosen[after].logprob), end.logprob],
-    weights: walked.map(({ read: { weights }, before }) => {
-      const cells = weights.length / beam;
-      return weights.subarray(before * cells, (before + 1) * cells);
-    }),
+    weights: walked.map(({ read, before }) => rowOf(read.weights, before, beam)),
     topK: walked.map(({ topK, before }) => topK[before]),
     states: walked.map(({ read, before }) => stateOf(read, before, hiddenSize)),
   };

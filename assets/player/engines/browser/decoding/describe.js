@@ -18,9 +18,7 @@ import { beamSearch } from './beam_search.js';
  * @returns {Promise<PlainCaption[]>} best first
  */
 export async function describe(read, hiddenSize, tokenizer, options, endWord, prefix = '') {
-  const found = await beamSearch(read, hiddenSize, options, tokenizer.encode(prefix), (token) =>
-    tokenizer.beginsContent(token),
-  );
+  const found = await beamSearch(read, hiddenSize, options, tokenizer.encode(prefix), tokenizer);
   const count = options.alternatives;
   const alternatives = count ? await wordAlternatives(read, tokenizer, found, count, endWord) : [];
   return found.map((hypothesis, at) => toCaption(hypothesis, tokenizer, alternatives[at] ?? []));

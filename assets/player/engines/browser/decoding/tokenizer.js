@@ -1,13 +1,17 @@
 // Words to tokens and back, as capmodel/decoding/tokenizer.py and sentencepiece do it.
 
-/** @import { Exported } from '../types.d.ts' */
+/** @import { Exported, Lexicon } from '../types.d.ts' */
 
 export const PAD = 0;
 export const UNKNOWN = 1;
 export const START = 2;
 export const END = 3;
 const SPACE = '\u2581'; // sentencepiece's mark for "a word begins here"
-/** Sub-words by byte-pair encoding. */
+/**
+ * Sub-words by byte-pair encoding.
+ *
+ * @implements {Lexicon}
+ */
 export class Tokenizer {
   #pieces;
   #normalization;
@@ -16,6 +20,11 @@ export class Tokenizer {
   #known = new Map();
   /** @type {boolean[]} */
   #beginsContent;
+  /**
+   * The tokens of words for men, for women and for either, where each is one token.
+   * @type {number[][]}
+   */
+  gendered;
 
   /** @param {Pick<Exported, 'pieces' | 'scores' | 'normalization' | 'constants'>} exported */
   constructor({ pieces, scores, normalization, constants }) {
@@ -28,6 +37,9 @@ export class Tokenizer {
     this.#beginsContent = pieces.map(
       (piece) => piece.startsWith(SPACE) && piece.length > 2 && !functionWords.has(piece.slice(1)),
     );
+    this.gendered = constants.gendered_words
+      .map((words) => words.map((word) => this.#known.get(SPACE + word)?.token ?? UNKNOWN))
+      .filter((tokens) => !tokens.includes(UNKNOWN));
   }
 
   /**
