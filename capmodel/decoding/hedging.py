@@ -20,11 +20,11 @@ def hedge(logprobs: Tensor, gendered: Tensor, ratio: float) -> Tensor:
     Returns:
         New log-probabilities (..., V). Where words were hedged, those for men and women have -inf.
     """
-    hedged = logprobs.clone()
     if not len(gendered):
-        return hedged
-    words = logprobs[..., gendered]  # (..., G, 3)
+        return logprobs.clone()
+    tokens = gendered.flatten()
+    words = logprobs.index_select(-1, tokens).unflatten(-1, (-1, 3))  # (..., G, 3)
     unsure = (words[..., 0] - words[..., 1]).abs() < log(ratio)
-    hedged[..., gendered[:, :2]] = words[..., :2].masked_fill(unsure[..., None], -torch.inf)
-    hedged[..., gendered[:, 2]] = torch.where(unsure, words.logsumexp(-1), words[..., 2])
-    return hedged
+    general = torch.full_like(words, -torch.inf)
+    general[..., 2] = words.logsumexp(-1)
+    return logprobs.index_copy(-1, tokens, torch.where(unsure[..., None], general, words).flatten(-2))
