@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--beam", type=whole_number(1, MOST_BEAMS), default=5)
     parser.add_argument("--length-penalty", type=float, default=DecodeOptions.length_penalty)
     parser.add_argument(
-        "--hedging", type=float, default=DecodeOptions.hedging, help="1 never hedges between man and woman"
+        "--hedging", type=float, default=DecodeOptions.hedging, help="0 never hedges between man and woman"
     )
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the backbone")
     parser.add_argument("--limit", type=int, help="only the first photos of the split")

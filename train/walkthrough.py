@@ -475,11 +475,11 @@ print(f"{len(steps)} steps: the same logits and weights.")
 
 # %% [markdown]
 # Then the whole captioner, from the photo's file to the words: with a beam of 1, which is greedy decoding, and without
-# the search's rules: no three tokens come twice, naming a content word again costs something, and a word for a man or a
-# woman is only written if the model is sure of it.
+# the search's rules: no three tokens come twice, naming a content word again costs something, and "person" gets what "man"
+# and "woman" have in common.
 
 # %%
-[caption] = captioner([PHOTO], beam=1, no_repeated_trigram=False, repetition_cost=0, hedging=1)
+[caption] = captioner([PHOTO], beam=1, no_repeated_trigram=False, repetition_cost=0, hedging=0)
 
 print("by hand:    ", " ".join(text for text, _, _ in spans))
 print("the library:", caption.text)

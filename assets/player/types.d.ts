@@ -96,8 +96,6 @@ export interface Constants {
   function_words: string[];
   /** Words for men, for women, and for either: the search hedges between them. */
   gendered_words: [men: string, women: string, either: string][];
-  /** How many times as probable as the other "man" or "woman" must be to be written. */
-  hedging: number;
 }
 
 /** From when on a word looked where it mattered (capmodel/explain/agreement.py). */

@@ -21,8 +21,10 @@ class Lexicon(NamedTuple):
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "Lexicon":
+        """What there is to know of a tokenizer's tokens, on the CPU."""
         gendered = torch.tensor(tokenizer.gendered, dtype=torch.long).view(-1, 3)
         return cls(torch.tensor(tokenizer.begins_content), gendered)
 
     def to(self, device: torch.device) -> "Lexicon":
+        """The same on another device."""
         return Lexicon(self.content.to(device), self.gendered.to(device))

@@ -20,8 +20,8 @@ class DecodeOptions:
         repetition_cost: nats taken from a caption's log-probability in the search each time that it names a content
             word again, as "a kitchen with a sink and a sink" does; 0 lets it (as Keskar et al. 2019, section 4.1,
             but a caption may still say the same twice if the model is sure of it).
-        hedging: how many times as probable as the other "man" or "woman" must be to be written; else the search writes
-            "person". Likewise for all `GENDERED_WORDS`; see `hedge`. 1 never hedges.
+        hedging: how much of the probability that "man" and "woman" have in common counts for "person" in the search,
+            and likewise for all `GENDERED_WORDS`: from 0, nothing, to 1, all of it; see `hedge`.
         alternatives: the most alternatives reported for each word.
 
     Raises:
@@ -34,7 +34,7 @@ class DecodeOptions:
     max_tokens: int = 30
     no_repeated_trigram: bool = True
     repetition_cost: float = 2.0
-    hedging: float = 3.0
+    hedging: float = 1.0
     alternatives: int = 5
 
     @property
@@ -51,7 +51,7 @@ class DecodeOptions:
             raise ValueError(f"max_tokens must be from 1 to 200, not {self.max_tokens}")
         if not 0 <= self.repetition_cost < inf:
             raise ValueError(f"repetition_cost must be a number of at least 0, not {self.repetition_cost}")
-        if not 1 <= self.hedging < inf:
-            raise ValueError(f"hedging must be a number of at least 1, not {self.hedging}")
+        if not 0 <= self.hedging <= 1:
+            raise ValueError(f"hedging must be from 0 to 1, not {self.hedging}")
         if self.alternatives < 0:
             raise ValueError(f"alternatives must not be negative, but is {self.alternatives}")

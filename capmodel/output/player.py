@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from capmodel.caption import END_WORD, Caption
-from capmodel.decoding.options import DecodeOptions
 from capmodel.explain.agreement import OVERLAP, PHOTO_MATTERS, PLACE_MATTERS, STRONGEST, Answer
 from capmodel.output.overlay import (
     AGAINST_COLOR,
@@ -84,7 +83,6 @@ def player_constants() -> dict:
         "end_word": END_WORD,
         "function_words": sorted(FUNCTION_WORDS),
         "gendered_words": GENDERED_WORDS,
-        "hedging": DecodeOptions.hedging,
     }
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
-from math import inf, log
+from math import log
 
 import pytest
 import torch
@@ -105,9 +105,9 @@ def test_naming_a_content_word_again_costs_something(decoder, grid):
 
 
 @torch.no_grad()
-def test_of_two_close_words_the_one_for_either_is_written(decoder, grid):
+def test_what_two_words_have_in_common_goes_to_the_one_for_either(decoder, grid):
     """The best of all captions, counted by hand: token 6 holds for both 4 and 5."""
-    options = DecodeOptions(beam=100, candidates=10, max_tokens=3, hedging=2.0, length_penalty=0.5)
+    options = DecodeOptions(beam=100, candidates=10, max_tokens=3, hedging=0.8, length_penalty=0.5)
     lexicon = Lexicon(NO_CONTENT, torch.tensor([[4, 5, 6]]))
     searched = beam_search(decoder, decoder.prepare(grid), options, lexicon=lexicon)
     hedges = 0
@@ -120,10 +120,10 @@ def test_of_two_close_words_the_one_for_either_is_written(decoder, grid):
             for probabilities, token in zip(steps, (*tokens, END), strict=True):
                 man, woman, either = probabilities[4:7]
                 own[tokens] += log(probabilities[token])
-                if 0.5 < man / woman < 2:
-                    probabilities[4:7] = 0, 0, man + woman + either
-                    hedges += token == 6
-                score += log(probabilities[token]) if probabilities[token] else -inf
+                common = 0.8 * min(man, woman)
+                probabilities[4:7] = man - common, woman - common, either + 2 * common
+                hedges += token == 6 and common > 0.01
+                score += log(probabilities[token])
             scores[tokens] = score / (len(tokens) + 1) ** 0.5
         best = sorted(scores, key=scores.get, reverse=True)[:10]
         assert [tuple(hypothesis.tokens) for hypothesis in found] == best
@@ -132,29 +132,29 @@ def test_of_two_close_words_the_one_for_either_is_written(decoder, grid):
             assert hypothesis.score == pytest.approx(scores[tokens], abs=1e-5)
             assert hypothesis.logprobs.sum().item() == pytest.approx(own[tokens], abs=1e-5)  # the model's own
     assert hedges  # else the test would show less
-    certain = beam_search(decoder, decoder.prepare(grid), replace(options, hedging=1.0), lexicon=lexicon)
+    certain = beam_search(decoder, decoder.prepare(grid), replace(options, hedging=0.0), lexicon=lexicon)
     assert [[h.tokens for h in found] for found in searched] != [[h.tokens for h in found] for found in certain]
 
 
-def test_hedging_gives_one_words_probability_to_another():
+def test_hedging_moves_probability():
     gendered = torch.tensor([[4, 5, 6], [7, 8, 9]])
     probabilities = torch.tensor([
-        [0.0, 0.0, 0.0, 0.1, 0.2, 0.2, 0.1, 0.3, 0.05, 0.05],  # the first two are equal, the others far apart
-        [0.0, 0.0, 0.0, 0.1, 0.0, 0.2, 0.1, 0.3, 0.2, 0.1],  # what cannot be is no rival
+        [0.0, 0.0, 0.0, 0.05, 0.3, 0.2, 0.05, 0.3, 0.0, 0.1],
+        [0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.3],
     ])  # fmt: skip
-    hedged = hedge(probabilities.log(), gendered, 3.0)
     expected = torch.tensor([
-        [0.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.5, 0.3, 0.05, 0.05],
-        [0.0, 0.0, 0.0, 0.1, 0.0, 0.2, 0.1, 0.0, 0.0, 0.6],
+        [0.0, 0.0, 0.0, 0.05, 0.1, 0.0, 0.45, 0.3, 0.0, 0.1],
+        [0.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.3, 0.0, 0.1, 0.5],
     ])  # fmt: skip
-    torch.testing.assert_close(hedged.exp(), expected)
-    torch.testing.assert_close(hedge(probabilities.log(), gendered, 1.0).exp(), probabilities)
-    torch.testing.assert_close(hedge(probabilities.log(), NOT_GENDERED, 3.0).exp(), probabilities)
+    half = (probabilities + expected) / 2
+    for share, hedged in ((0.0, probabilities), (0.5, half), (1.0, expected)):
+        torch.testing.assert_close(hedge(probabilities.log(), gendered, share).exp(), hedged)
+    torch.testing.assert_close(hedge(probabilities.log(), NOT_GENDERED, 1.0).exp(), probabilities)
 
 
 def test_words_that_must_come_are_neither_hedged_nor_do_they_cost(decoder, grid):
     lexicon = Lexicon(~NO_CONTENT, torch.tensor([[4, 5, 6]]))
-    options = DecodeOptions(max_tokens=3, hedging=1e9)
+    options = DecodeOptions(max_tokens=3, hedging=1.0)
     [found] = beam_search(decoder, decoder.prepare(grid[:1]), options, [[4, 4, 4]], lexicon)
     assert found[0].tokens == [4, 4, 4]
     assert found[0].score == pytest.approx(found[0].logprobs.sum().item() / 4**0.8, abs=1e-5)
@@ -242,7 +242,8 @@ def test_captions_end_at_the_longest_length(decoder, grid):
         {"max_tokens": 0},
         {"alternatives": -1},
         {"repetition_cost": -0.5},
-        {"hedging": 0.5},
+        {"hedging": -0.5},
+        {"hedging": 1.5},
     ],
 )
 def test_options_out_of_range_are_refused(wrong):

@@ -119,9 +119,8 @@ LEXICON = Lexicon(torch.tensor([False] * 4 + [True] * 4 + [False] * 3), torch.te
         (DecodeOptions(beam=3, candidates=3, max_tokens=12, no_repeated_trigram=False), [5, 6]),
         (DecodeOptions(max_tokens=4), [5, 6, 5, 6]),
         # Without hedging, since captions that only go round in another order may differ in the last digit of its sums.
-        (DecodeOptions(max_tokens=12, no_repeated_trigram=False, repetition_cost=0.5, hedging=1.0), [5, 6, 6]),
-        (DecodeOptions(max_tokens=12, hedging=20.0), []),
-        (DecodeOptions(max_tokens=12, hedging=1.0), []),
+        (DecodeOptions(max_tokens=12, no_repeated_trigram=False, repetition_cost=0.5, hedging=0.0), [5, 6, 6]),
+        (DecodeOptions(max_tokens=12, hedging=0.4), []),
     ],
 )
 def test_the_search_finds_the_same_captions(seed, options, prefix):

@@ -92,17 +92,18 @@ export function otherWords({ store, engine, captioning, constants, say }) {
 }
 
 /**
- * Why the search wrote "person" where "man" or "woman" is more probable; '' where it was not for that.
+ * Why "person" was written where "man" or "woman" is more probable; '' where those are no rivals.
  *
  * @param {Word} word
  * @param {Constants} constants
  */
-function hedging({ text, alternatives }, { gendered_words: gendered, hedging: ratio }) {
+function hedging({ text, probability, alternatives }, { gendered_words: gendered }) {
   const row = gendered.find(([, , either]) => either === text);
-  const [man, woman] = [0, 1].map((at) => alternatives?.find(([other]) => other === row?.[at]));
-  if (!man || !woman || Math.max(man[1] / woman[1], woman[1] / man[1]) >= ratio) return '';
+  const rivals = alternatives?.filter(([other]) => other === row?.[0] || other === row?.[1]);
+  if (rivals?.length !== 2 || rivals[1][1] < 0.01) return '';
+  const [[likelier, most], [other, common]] = rivals; // the best comes first
   return (
-    `\u201C${man[0]}\u201D and \u201C${woman[0]}\u201D are about equally probable here. ` +
-    `Unless one is ${ratio} times as probable as the other, the model does not guess and writes \u201C${text}\u201D.`
+    `\u201C${likelier}\u201D and \u201C${other}\u201D are rivals here. What both have, ${percent(common)}, counts for ` +
+    `\u201C${text}\u201D: ${percent(probability + 2 * common)}, and ${percent(most - common)} for \u201C${likelier}\u201D.`
   );
 }

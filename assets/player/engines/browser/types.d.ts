@@ -43,7 +43,7 @@ export interface SearchOptions {
   no_repeated_trigram: boolean;
   /** Nats that a caption loses each time that it names a content word again. */
   repetition_cost: number;
-  /** How many times as probable as the other "man" or "woman" must be to be written. */
+  /** How much of the probability that "man" and "woman" have in common counts for "person": 0..1. */
   hedging: number;
   alternatives: number;
 }
