@@ -19,7 +19,7 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from capmodel import Captioner, DecodeOptions
-from capmodel.command_line import command, load_captioner, whole_number
+from capmodel.command_line import command, explained, load_captioner, whole_number
 from capmodel.decoding.options import MOST_BEAMS
 from capmodel.precision import PRECISIONS
 from train.data.datasets import Example
@@ -51,6 +51,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object a data set instead of a table")
     parser.add_argument("--spice", action="store_true", help="also SPICE, whose models (400 MB) are downloaded once")
     options = parser.parse_args(arguments)
+    with explained():
+        decode = DecodeOptions(
+            beam=options.beam, length_penalty=options.length_penalty, hedging=options.hedging, alternatives=0
+        )
     require_java()
 
     accelerator = make_accelerator()
@@ -63,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         options.captions.write_text("")  # an earlier file is replaced; can it be written at all?
     for data in sets:
         examples = data.examples[: options.limit]
-        captions, maps = caption_examples(captioner, examples, options, accelerator)
+        captions, maps = caption_examples(captioner, examples, decode, accelerator)
         if accelerator.is_main_process:
             if options.captions:
                 write_captions(options.captions, data.name, examples, captions)
@@ -71,12 +75,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def caption_examples(
-    captioner: Captioner, examples: Sequence[Example], options: argparse.Namespace, accelerator: Accelerator
+    captioner: Captioner, examples: Sequence[Example], decode: DecodeOptions, accelerator: Accelerator
 ) -> tuple[list[str], list[tuple[float, float]]]:
     """The caption of each photo, and what `describe_maps` says of it; the photos are shared by all processes."""
-    decode = DecodeOptions(
-        beam=options.beam, length_penalty=options.length_penalty, hedging=options.hedging, alternatives=0
-    )
     # Whole batches are dealt out, so that a photo meets the same neighbours however many processes there are.
     batches = [range(first, min(first + BATCH, len(examples))) for first in range(0, len(examples), BATCH)]
     mine = batches[accelerator.process_index :: accelerator.num_processes]

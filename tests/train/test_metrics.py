@@ -124,6 +124,12 @@ def test_spice_is_downloaded_only_if_asked_for_and_before_captions_are_made(monk
     assert "Name or service not known" in said
 
 
+def test_how_to_search_is_checked_first(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        evaluate(["--data", str(tmp_path), "--hedging", "2"])
+    assert (end.value.code, capsys.readouterr().err) == (2, "hedging must be from 0 to 1, not 2.0\n")
+
+
 def test_genders_are_counted_where_most_people_agree():
     references = [
         ["A man runs .", "Two men run .", "A woman and a boy ."],
