@@ -111,13 +111,17 @@ def test_a_saved_page_draws_maps_of_another_grid(browser, tmp_path, side):
         (
             "person",
             [("man", 0.3), ("woman", 0.2), ("dog", 0.1)],
-            "“man” and “woman” … 20 %, … “person”: 50 %, and 10 % for “man”.",
+            "“man” and “woman” … the 20 % that both have … 50 % for “person” … 10 % for “man”.",
         ),
-        ("person", [("woman", 0.7), ("man", 0.05)], "“woman” and “man” … 5 %, … “person”: 20 %, and 65 % for “woman”."),
+        (
+            "person",
+            [("woman", 0.7), ("man", 0.05)],
+            "“woman” and “man” … the 5 % that both have … 20 % for “person” … 65 % for “woman”.",
+        ),
         (
             "their",
             [("his", 0.1), ("a", 0.1), ("her", 0.1)],
-            "“his” and “her” … 10 %, … “their”: 30 %, and under 1 % for “his”.",
+            "“his” and “her” … the 10 % that both have … 30 % for “their” … under 1 % for “his”.",
         ),
         ("person", [("man", 0.7), ("woman", 0.004)], None),
         ("person", [("man", 0.3), ("girl", 0.2)], None),

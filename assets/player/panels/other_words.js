@@ -103,7 +103,8 @@ function hedging({ text, probability, alternatives }, { gendered_words: gendered
   if (rivals?.length !== 2 || rivals[1][1] < 0.01) return '';
   const [[likelier, most], [other, common]] = rivals; // the best comes first
   return (
-    `\u201C${likelier}\u201D and \u201C${other}\u201D are rivals here. What both have, ${percent(common)}, counts for ` +
-    `\u201C${text}\u201D: ${percent(probability + 2 * common)}, and ${percent(most - common)} for \u201C${likelier}\u201D.`
+    `\u201C${likelier}\u201D and \u201C${other}\u201D are rivals here, so the ${percent(common)} that both have count for ` +
+    `\u201C${text}\u201D. That makes ${percent(probability + 2 * common)} for \u201C${text}\u201D and leaves ` +
+    `${percent(most - common)} for \u201C${likelier}\u201D.`
   );
 }
