@@ -2,7 +2,7 @@
 
 /** @import { Hypothesis, Read } from '../types.d.ts' */
 /** @import { Tokenizer } from './tokenizer.js' */
-import { largest, startState } from './beam_search.js';
+import { largest, rowOf, startState } from './beam_search.js';
 import { END, PAD, START, UNKNOWN } from './tokenizer.js';
 
 const MAX_PIECES = 8; // tokens in one word
@@ -86,14 +86,14 @@ async function complete(read, tokenizer, beginnings) {
     }
     const last = Int32Array.from(going, ({ tokens }) => tokens[tokens.length - 1]);
     const { logprobs, hidden, cell } = await read(last, state);
-    const vocabulary = logprobs.length / going.length;
+    const captions = going.length;
     going = going.filter((each, row) => {
-      const best = largest(logprobs.subarray(row * vocabulary, (row + 1) * vocabulary), 1);
+      const best = largest(rowOf(logprobs, row, captions), 1);
       if (!tokenizer.continues(best.tokens[0])) return false;
       each.tokens.push(best.tokens[0]);
       each.logprob = Math.fround(each.logprob + best.logprobs[0]);
-      each.hidden = hidden.subarray(row * size, (row + 1) * size);
-      each.cell = cell.subarray(row * size, (row + 1) * size);
+      each.hidden = rowOf(hidden, row, captions);
+      each.cell = rowOf(cell, row, captions);
       return true;
     });
   }

@@ -17,7 +17,7 @@ import { END, PAD, START, UNKNOWN } from './tokenizer.js';
 
 /**
  * What is kept of a step, for tracing captions back.
- * @typedef {{ read: Step, topK: { tokens: number[], logprobs: number[] }[], chosen: Choice[] }} Trace
+ * @typedef {{ read: Step, chosen: Choice[] }} Trace
  */
 
 /**
@@ -46,8 +46,8 @@ export async function beamSearch(read, hiddenSize, options, prefix = [], lexicon
   for (let length = 0; length <= max_tokens; length++) {
     const step = await read(tokens, state);
     const forced = length === max_tokens ? END : prefix[length];
-    const rows = history.map((_, parent) => rowOf(step.logprobs, parent, beam));
-    const choices = rows.flatMap((logprobs, parent) => {
+    const choices = history.flatMap((written, parent) => {
+      const logprobs = rowOf(step.logprobs, parent, beam);
       const choose = (/** @type {number} */ token, /** @type {number} */ added) => ({
         total: Math.fround(totals[parent] + added),
         parent,
@@ -57,8 +57,8 @@ export async function beamSearch(read, hiddenSize, options, prefix = [], lexicon
       if (forced !== undefined) return [choose(forced, logprobs[forced])];
       const ranked = lexicon ? hedge(logprobs, lexicon.gendered, options.hedging) : logprobs;
       const { tokens: likely } = largest(ranked, 2 * beam + 4 + length);
-      return allowed(likely, history[parent], options).map((token) => {
-        const again = lexicon?.beginsContent(token) && history[parent].includes(token);
+      return allowed(likely, written, options).map((token) => {
+        const again = lexicon?.beginsContent(token) && written.includes(token);
         return choose(token, again ? Math.fround(ranked[token] - options.repetition_cost) : ranked[token]);
       });
     });
@@ -68,7 +68,7 @@ export async function beamSearch(read, hiddenSize, options, prefix = [], lexicon
       ends.push({ score: normalized(total, length + 1, options), step: length, beam: parent, logprob });
     }
     const chosen = best.filter(({ token }) => token !== END).slice(0, beam);
-    steps.push({ read: step, topK: rows.map((logprobs) => largest(logprobs, topKOf(options))), chosen });
+    steps.push({ read: step, chosen });
     if (isDone(ends, chosen, length + 1, options)) break;
     state = continued(step, chosen, beam, hiddenSize);
     tokens = Int32Array.from({ length: beam }, (_, k) => chosen[k]?.token ?? END);
@@ -76,7 +76,7 @@ export async function beamSearch(read, hiddenSize, options, prefix = [], lexicon
     totals = chosen.map(({ total }) => total);
   }
   ends.sort((a, b) => b.score - a.score);
-  return ends.slice(0, options.candidates).map((end) => trace(steps, end, beam, hiddenSize));
+  return ends.slice(0, options.candidates).map((end) => trace(steps, end, options, hiddenSize));
 }
 
 /**
@@ -101,7 +101,7 @@ export const startState = (captions, hiddenSize) => ({
  * @param {number} captions K
  * @returns {Float32Array} one caption's: N
  */
-function rowOf(values, k, captions) {
+export function rowOf(values, k, captions) {
   const size = values.length / captions;
   return values.subarray(k * size, (k + 1) * size);
 }
@@ -207,11 +207,12 @@ const stateOf = ({ hidden, cell }, k, hiddenSize) => ({
  *
  * @param {Trace[]} steps
  * @param {End} end
- * @param {number} beam
+ * @param {SearchOptions} options
  * @param {number} hiddenSize
  * @returns {Hypothesis}
  */
-function trace(steps, end, beam, hiddenSize) {
+function trace(steps, end, options, hiddenSize) {
+  const { beam } = options;
   const path = [end.beam]; // the beam to read at each step, from last to first
   for (let at = end.step - 1; at >= 0; at--) path.push(steps[at].chosen[path[path.length - 1]].parent);
   path.reverse();
@@ -221,7 +222,7 @@ function trace(steps, end, beam, hiddenSize) {
     score: end.score,
     logprobs: [...walked.map(({ chosen, after }) => chosen[after].logprob), end.logprob],
     weights: walked.map(({ read, before }) => rowOf(read.weights, before, beam)),
-    topK: walked.map(({ topK, before }) => topK[before]),
+    topK: walked.map(({ read, before }) => largest(rowOf(read.logprobs, before, beam), topKOf(options))),
     states: walked.map(({ read, before }) => stateOf(read, before, hiddenSize)),
   };
 }
