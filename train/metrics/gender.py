@@ -41,7 +41,8 @@ class GenderErrors:
     """Finds captions that speak of men where most people wrote of women only, or of women where most wrote of men only.
 
     Hendricks et al. (2018), "Women also Snowboard: Overcoming Bias in Captioning Models". To speak of both is an error,
-    too; "a person" is none. An error weighs the more the rarer such photos are, so that all photos of men weigh as much as all photos of women.
+    too; "a person" is none. An error weighs the more the rarer such photos are, so that all photos of men weigh as much
+    as all photos of women.
 
     Args:
         references: for each photo its references.
